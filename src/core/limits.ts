@@ -16,6 +16,8 @@ export const TOKEN_BYTES_MAX = 4096;
 export const HEADER_BYTES_MAX = 16_384;
 /** Rounds of one node: each has a slot of shared memory and every one is listed in one answer. */
 export const ROUNDS_MAX = 64;
+/** A round's name is a line on a screen. */
+export const ROUND_NAME_CHARS_MAX = 200;
 /** A list answer holds at most this many of the caller's investments, newest first. */
 export const LIST_ITEMS_MAX = 200;
 
@@ -37,10 +39,299 @@ export const SHARD_INVESTORS_CACHED_MAX = 65_536;
 export const INDEX_LAG_ROWS_MAX = 1_000_000;
 /** Verified tokens kept per shard, by hash, until they expire. */
 export const TOKENS_CACHED_MAX = 65_536;
-/** Rate-limit states kept per shard in each of two generations; past it the older generation is let go early. */
-export const RATE_STATES_MAX = 262_144;
+/** Rate-limit states kept per shard in each of two generations (a power of two); past it the older is let go early. */
+export const RATE_STATES_MAX = 131_072;
 /** A node that cannot sync answers `not-durable` this long, so that clients and probes see it, then exits. */
 export const FAIL_STOP_GRACE_MS = 3_000;
 
-assert(BATCH_BYTES_MAX >= 2 * (BODY_BYTES_MAX + TOKEN_BYTES_MAX + 1024), 'a batch must hold at least two requests');
+assert(
+  BATCH_BYTES_MAX >= 2 * (BODY_BYTES_MAX + TOKEN_BYTES_MAX + 1024),
+  'a batch must hold at least two requests',
+);
 assert(SHARD_QUEUE_REQUESTS_MAX >= BATCH_REQUESTS_MAX, 'the queue must hold at least one full batch');
+
+// --- Journal -----------------------------------------------------------------------------------------------
+
+/** Default size of a segment: about 700,000 rows, and zero-filling it ahead takes well under a second. */
+export const JOURNAL_SEGMENT_BYTES = 67_108_864;
+/** A frame with header and padding. A reader holds one whole, and a recovery searches back this far. */
+export const JOURNAL_FRAME_BYTES_MAX = 4_194_304;
+/** Rows of one frame. */
+export const JOURNAL_FRAME_ROWS_MAX = 16_384;
+/** A verdict or outcome row: its fixed part with the longest investor and key. */
+export const JOURNAL_ROW_BYTES_MAX = 56 + INVESTOR_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX;
+/** A round row: a whole definition, of which only the name has a length to speak of. */
+export const JOURNAL_ROUND_ROW_BYTES_MAX = 4096;
+/** A thread that waits longer than this for the journal's lock takes it for lost, and the journal for failed. */
+export const JOURNAL_LOCK_TIMEOUT_MS = 30_000;
+/** Bytes that a reader asks the kernel for at once, at most. */
+export const JOURNAL_READ_BYTES = 1_048_576;
+/** Segments that the upkeep keeps ready ahead of the one in use: minutes at the full rate of one disk. */
+export const JOURNAL_SEGMENTS_AHEAD = 2;
+/** Problems that an audit spells out; it goes on counting past them. */
+export const AUDIT_PROBLEMS_MAX = 100;
+/** Live investments that an audit follows one by one, at about 150 bytes each; beyond, it says what it left out. */
+export const AUDIT_LIVE_MAX = 4_000_000;
+/** Idempotency keys that an audit compares, at 16 bytes each; beyond, it says what it left out. */
+export const AUDIT_KEYS_MAX = 16_777_216;
+
+assert(
+  JOURNAL_FRAME_BYTES_MAX >= 8 + 48 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX &&
+    JOURNAL_FRAME_ROWS_MAX >= BATCH_REQUESTS_MAX,
+  'the verdicts of a full batch must fit in one frame',
+);
+assert(
+  JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,
+  'a segment must not be wasted by a frame that does not fit',
+);
+
+// --- Load tool (rush) --------------------------------------------------------------------------------------
+
+/** Attempts of one run: its own log of answers is held in memory, about 100 bytes each. */
+export const RUSH_ATTEMPTS_MAX = 5_000_000;
+/** Investors of one run: a token each is held in memory, about 200 bytes. */
+export const RUSH_INVESTORS_MAX = 2_000_000;
+/** Connections of one run; each is a file descriptor on both sides. */
+export const RUSH_CONNECTIONS_MAX = 10_000;
+/** Attempts whose time has come and that wait for a free connection; past it an attempt is dropped, and counted. */
+export const RUSH_BACKLOG_ATTEMPTS_MAX = 20_000;
+/** Messages in flight on one WebSocket when sends have their own times. */
+export const RUSH_WS_IN_FLIGHT_MAX = 256;
+/** The same when each connection sends as soon as it may: enough to keep the node busy, no more. */
+export const RUSH_WS_IN_FLIGHT_CLOSED_LOOP = 16;
+/** An attempt without an answer after this long is unknown and is asked again. */
+export const RUSH_REQUEST_TIMEOUT_MS = 10_000;
+/** Times that one attempt is asked again after a loss, before it is reported as unknown. */
+export const RUSH_RETRIES_MAX = 10;
+/** After the last intended send, how long answers and retries are waited for. */
+export const RUSH_DRAIN_MS = 60_000;
+/** One answer of the node; a list of an investor's investments is the largest. */
+export const RUSH_RESPONSE_BYTES_MAX = 4_194_304;
+/** Lines per import request: well below the body limit of the admin ports. */
+export const RUSH_IMPORT_LINES_PER_REQUEST = 5_000;
+/** Accepted answers that are all read back; of more, a sample of RUSH_CHECK_SAMPLE is. */
+export const RUSH_CHECK_ALL_MAX = 200_000;
+/** Size of the sample of accepted answers when there are too many to read all back. */
+export const RUSH_CHECK_SAMPLE = 20_000;
+/** Keys sent again, and investors whose lists are read, at the end. */
+export const RUSH_RESEND_SAMPLE = 2_000;
+
+// --- Index -------------------------------------------------------------------------------------------------
+
+/** Address space of the index. It costs nothing until used, and one size for life spares readers a moving map. */
+export const INDEX_MAP_BYTES = 64 * 1_073_741_824;
+/** Rows of one index transaction. Big ones are cheaper per row: neighbours share pages, and each flushes twice. */
+export const INDEX_BATCH_ROWS_MAX = 50_000;
+/** Rows that one catch-up applies before other work of the indexer (balances, say) gets its turn. */
+export const INDEX_CATCH_UP_ROWS_MAX = 200_000;
+/** Times that a failed index transaction is tried before the indexer gives up and admission has to stop. */
+export const INDEX_COMMIT_ATTEMPTS_MAX = 4;
+/** Wait before the second try, doubled for each further one: a full disk may be cleared, a dead one will not be. */
+export const INDEX_RETRY_MS = 250;
+
+// --- Rounds ------------------------------------------------------------------------------------------------
+
+/** Changes of one round that wait for those before them; past it an operator's script is told `overloaded`. */
+export const ROUND_CHANGES_WAITING_MAX = 32;
+/** No round timer sleeps longer than this, so that a stepped wall clock is noticed. */
+export const ROUND_TIMER_HOP_MS = 1_000;
+/** A timed change that could not be made is tried again after this. */
+export const ROUND_TIMER_RETRY_MS = 1_000;
+/** The age of a round's cached answer. The contract allows 100 ms; half is left for the way to the reader. */
+export const ROUND_VIEW_AGE_MS_MAX = 50;
+
+// --- Edge operations ---------------------------------------------------------------------------------------
+
+/** An audit reads the whole journal; past this the operator is told to use the command on the files. */
+export const AUDIT_DEADLINE_MS = 600_000;
+/** Rates are taken over at least this much time, whoever asks and how often. */
+export const RATE_WINDOW_MS = 1_000;
+/** Rows that an audit reads before segments, which the same thread makes, get their turn: a part of a second. */
+export const AUDIT_SLICE_ROWS = 50_000;
+/** Accepted investments that an audit compares with the ledger, at 22 bytes each; beyond, it says what it left out. */
+export const AUDIT_ACCEPTED_MAX = 8_000_000;
+/** Rows that an audit looks up in the index; of more, every n-th is, so that the look-ups take about ten seconds. */
+export const AUDIT_INDEX_ROWS_MAX = 2_000_000;
+/** Times that the counters are held against the journal while work goes on; one at rest is enough. */
+export const AUDIT_SAMPLES_MAX = 20;
+/** Outcomes that an audit asks the ledger for at a time: some milliseconds of the ledger's only thread. */
+export const AUDIT_LEDGER_PAGE = 2_000;
+/** An answer of the ledger's admin port to an audit; a page of outcomes stays far below. */
+export const LEDGER_ANSWER_BYTES_MAX = 16_777_216;
+/** A segment that could not be made ahead of need is tried again after this: the disk may be full. */
+export const UPKEEP_RETRY_MS = 5_000;
+
+// --- Admin ports and imports -------------------------------------------------------------------------------
+
+/** An admin request that carries one object. */
+export const ADMIN_BODY_BYTES_MAX = 65_536;
+/** Lines of one bulk request: they become one transaction, which holds up the process that runs it. */
+export const INVESTOR_LINES_MAX = 20_000;
+/** One line of an import; the longest valid one has about 220 bytes as NDJSON. */
+export const INVESTOR_LINE_CHARS_MAX = 400;
+/** A bulk request's body: room for the most lines, each at its longest. */
+export const ADMIN_BULK_BODY_BYTES_MAX = 8 * 1_048_576;
+/** Bad lines that an answer names; one is enough to find the mistake that most lines share. */
+export const BAD_LINES_REPORTED_MAX = 100;
+/** Admin requests in work at a time; each may hold a bulk body. */
+export const ADMIN_REQUESTS_IN_FLIGHT_MAX = 32;
+/** An admin request whose body or answer takes longer is given up. */
+export const ADMIN_DEADLINE_MS = 30_000;
+/** What a stop grants admin requests that are still in work. */
+export const ADMIN_DRAIN_MS = 3_000;
+
+assert(
+  ADMIN_BULK_BODY_BYTES_MAX >= INVESTOR_LINES_MAX * INVESTOR_LINE_CHARS_MAX,
+  'a bulk body must hold all its lines',
+);
+
+// --- Embedded link between edge and ledger -----------------------------------------------------------------
+
+/** One message: all of ours stay below 1 KiB. */
+export const LINK_MESSAGE_BYTES_MAX = 16_384;
+/** One frame; a peer that announces more is not ours and is hung up on. */
+export const LINK_FRAME_BYTES_MAX = 262_144;
+/** Unfinished messages per topic and direction: both buffers and what a death makes the outbox send again. */
+export const LINK_WINDOW_MESSAGES = 1_024;
+/** Messages per topic that wait for room in the window; more are refused as overloaded. */
+export const LINK_QUEUE_MESSAGES_MAX = 8_192;
+/** How long a publish may wait for room before it is given up unsent. */
+export const LINK_PUBLISH_TIMEOUT_MS = 10_000;
+/** Each side says that it lives this often... */
+export const LINK_HEARTBEAT_MS = 1_000;
+/** ...and is taken for dead after so many beats without a byte. */
+export const LINK_SILENT_BEATS_MAX = 5;
+/** Reconnect backoff: the first and the longest wait, before jitter. */
+export const LINK_RECONNECT_MIN_MS = 50;
+export const LINK_RECONNECT_MAX_MS = 2_000;
+/** Connections that have not said hello yet. */
+export const LINK_STRANGERS_MAX = 8;
+/** Topics of one link, bounded because a peer may name any. */
+export const LINK_TOPICS_MAX = 8;
+
+assert(LINK_FRAME_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX + 1_024, 'a frame must hold the largest message');
+assert(LINK_QUEUE_MESSAGES_MAX >= LINK_WINDOW_MESSAGES, 'a full window of messages must be able to wait');
+assert(LINK_WINDOW_MESSAGES <= 65_535, 'a frame counts its messages in 16 bits');
+
+// --- Ledger ------------------------------------------------------------------------------------------------
+
+/** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
+export const LEDGER_GROUP_MAX = 256;
+/** The token bucket holds this much time of its rate (and at least one): the bank must not feel a burst. */
+export const LEDGER_BURST_MS = 100;
+/** Balance changes sent at a time from the outbox. */
+export const LEDGER_BALANCES_BATCH_MAX = 512;
+/** An outcome or balance that could not be handed over is tried again after this, doubled up to the longest. */
+export const LEDGER_RETRY_MIN_MS = 100;
+export const LEDGER_RETRY_MAX_MS = 5_000;
+/** Entries of an account shown by one answer, newest first. */
+export const LEDGER_ENTRIES_SHOWN_MAX = 100;
+/** Outcomes of one page. */
+export const LEDGER_OUTCOMES_PAGE_MAX = 10_000;
+/** Rows that a check of the whole ledger reads before it lets other work go first. */
+export const LEDGER_VERIFY_ROWS_PER_TURN = 10_000;
+/** What a stop grants the messages in work. */
+export const LEDGER_DRAIN_MS = 5_000;
+/** The contract's bound of an id. */
+export const ID_CHARS_MAX = 40;
+
+assert(
+  AUDIT_LEDGER_PAGE <= LEDGER_OUTCOMES_PAGE_MAX,
+  'the ledger must give pages as large as the audit asks',
+);
+assert(LEDGER_BALANCES_BATCH_MAX <= LINK_WINDOW_MESSAGES, 'a batch of balances must fit the window');
+assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
+
+// --- Configuration and command line ------------------------------------------------------------------------
+
+/** Admission shards: a thread each, and more threads than cores only take turns. */
+export const WORKERS_MAX = 64;
+/** Addresses or origins in one setting. */
+export const CONFIG_LIST_ITEMS_MAX = 64;
+/** A configuration file or a secret file larger than this is some other file. */
+export const CONFIG_FILE_BYTES_MAX = 1_048_576;
+/** Sizes of a journal segment: the smallest holds the frame of a full batch, the largest is still quick to make. */
+export const JOURNAL_SEGMENT_BYTES_MIN = 1_048_576;
+export const JOURNAL_SEGMENT_BYTES_MAX = 1_073_741_824;
+/** Lines of one imported file: every investor is held in memory, at about 100 bytes, to find the one named twice. */
+export const IMPORT_LINES_MAX = 5_000_000;
+/** Bytes of one imported file: its most lines, each a generous one, and what standard input may fill a disk with. */
+export const IMPORT_FILE_BYTES_MAX = 2_147_483_648;
+/** Lines of one import request. */
+export const IMPORT_CHUNK_LINES = 10_000;
+/** Bad lines of an import that are spelled out; the rest are counted. */
+export const IMPORT_BAD_LINES_SHOWN = 20;
+/** Times that a chunk is sent again when its service is away or busy, before the import stops where it is. */
+export const IMPORT_RETRIES_MAX = 6;
+/** An answer that a command reads from an admin port: the longest list of differences stays far below. */
+export const CLI_ANSWER_BYTES_MAX = 67_108_864;
+/** A command waits this long for an answer of an admin port; an audit reads the whole journal first. */
+export const CLI_REQUEST_TIMEOUT_MS = 600_000;
+/** An orderly stop that takes longer than this is given up and said so. */
+export const STOP_DEADLINE_MS = 60_000;
+/** `up` starts a ledger that died again after this, doubled up to the longest. */
+export const LEDGER_RESTART_MIN_MS = 500;
+export const LEDGER_RESTART_MAX_MS = 30_000;
+
+assert(IMPORT_CHUNK_LINES <= INVESTOR_LINES_MAX, 'a chunk of an import must be one bulk request');
+assert(
+  JOURNAL_SEGMENT_BYTES_MIN >= 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX,
+  'the smallest segment must hold the frame of a full batch',
+);
+
+// --- Live connections --------------------------------------------------------------------------------------
+
+/** One frame from a client: an invest with the longest token fits. */
+export const LIVE_FRAME_BYTES_MAX = 8_192;
+/** Requests of one connection without a verdict; a gateway speaks for many users, but not without end. */
+export const LIVE_IN_FLIGHT_MAX = 4_096;
+/** Live connections of one node, each some kilobytes of buffers. */
+export const LIVE_CONNECTIONS_MAX = 50_000;
+/** Bytes that wait for a slow reader before it is closed: a few thousand verdicts. */
+export const LIVE_BACKPRESSURE_BYTES_MAX = 1_048_576;
+/** A reader with more than this waiting gets no progress ticks until it has caught up. */
+export const LIVE_TICK_BACKPRESSURE_BYTES = 16_384;
+/** Progress ticks: the contract's ten a second at most... */
+export const LIVE_TICK_MS = 100;
+/** ...and at most this many sends in one go, so that ticks never delay verdicts. */
+export const LIVE_TICK_SLICE = 512;
+/** Messages that are not valid before the connection is closed. */
+export const LIVE_NONSENSE_MAX = 10;
+/** Seconds without a byte before a connection is taken for dead; pings go out by themselves. */
+export const LIVE_IDLE_S = 60;
+
+assert(LIVE_FRAME_BYTES_MAX >= TOKEN_BYTES_MAX + 1_024, 'an invest with the longest token must fit a frame');
+assert(LIVE_FRAME_BYTES_MAX + INVESTOR_BYTES_MAX < 65_536, 'a request record counts its body in 16 bits');
+
+// --- Tails of the edge: index, outbox, outcomes, watermark --------------------------------------------------
+
+/** The index follows the journal this often; what it lacks is in the shards' memory. */
+export const INDEX_FOLLOW_MS = 50;
+/** While rows keep coming, the index waits this many looks before it follows: few large commits, not many small. */
+export const INDEX_WAIT_TICKS = 5;
+/** Segments are made ahead of need as soon as the last one is in use; looked at this often. */
+export const UPKEEP_MS = 100;
+/** Investments published and without an outcome; the rest waits in the journal, so the bank never feels the rush. */
+export const OUTBOX_WINDOW = 512;
+/** The outbox looks for new rows, and for rows to publish again, this often. */
+export const OUTBOX_TICK_MS = 50;
+/** Messages of one publish. */
+export const OUTBOX_PUBLISH_MAX = 128;
+/** An unconfirmed investment is published again after this, doubled each time up to the longest, with jitter. */
+export const OUTBOX_REPUBLISH_MIN_MS = 60_000;
+export const OUTBOX_REPUBLISH_MAX_MS = 900_000;
+/** Outcomes journaled together, and delivered but not yet journaled. */
+export const OUTCOMES_BATCH_MAX = 256;
+export const OUTCOMES_IN_FLIGHT_MAX = 1_024;
+/** How long an outcome that could not be taken rests before it comes again. */
+export const OUTCOME_REQUEUE_MS = 1_000;
+/** The watermark is written this often. */
+export const WATERMARK_MS = 1_000;
+/** What a stop grants the requests in flight. */
+export const EDGE_DRAIN_MS = 10_000;
+
+assert(OUTCOMES_BATCH_MAX <= OUTCOMES_IN_FLIGHT_MAX, 'a batch of outcomes must fit what may be in flight');
+/** A thread tells how late its event loop is this often. */
+export const LOOP_DELAY_REPORT_MS = 1_000;
+/** Rows that a start adds up again before it is ready; a larger index is checked by its totals and by `audit`. */
+export const START_CHECK_ROWS_MAX = 200_000;

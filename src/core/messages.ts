@@ -117,10 +117,19 @@ export function decodeOutcomeMessage(body: Uint8Array): Result<OutcomeMessage, s
   });
   if (!read.ok || read.value.state === 'settled') return read;
   const { reason } = read.value;
-  return reason !== undefined && DECLINE_REASONS.includes(reason) ? read : err('member reason is missing or wrong');
+  return reason !== undefined && DECLINE_REASONS.includes(reason)
+    ? read
+    : err('member reason is missing or wrong');
 }
 
 /** Reads a balance change; an error names the member that is wrong. */
 export function decodeBalanceMessage(body: Uint8Array): Result<BalanceMessage, string> {
-  return decode(body, { investor: text, currency: text, balance: count, eligible: flag, version: count, at: text });
+  return decode(body, {
+    investor: text,
+    currency: text,
+    balance: count,
+    eligible: flag,
+    version: count,
+    at: text,
+  });
 }

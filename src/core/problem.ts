@@ -53,36 +53,108 @@ interface ProblemKind {
   readonly explanation: string;
 }
 
-const kind = (status: number, title: string, explanation: string): ProblemKind => ({ status, title, explanation });
+const kind = (status: number, title: string, explanation: string): ProblemKind => ({
+  status,
+  title,
+  explanation,
+});
 
 export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'not-found': kind(404, 'Not found', 'There is nothing at this address for this caller. Check the path.'),
-  'method-not-allowed': kind(405, 'Method not allowed', 'This address exists, but not for this method. The Allow header lists those that work.'),
-  'body-too-large': kind(413, 'Body too large', 'The request body is larger than this address accepts. The connection is closed.'),
-  'unsupported-media-type': kind(415, 'Unsupported media type', 'Send Content-Type: application/json or application/msgpack.'),
-  'headers-too-large': kind(431, 'Headers too large', 'The request headers, usually the bearer token, are larger than the limit.'),
-  overloaded: kind(503, 'Overloaded', 'A bounded queue is full. Nothing was decided: ask again with the same key after the time in Retry-After.'),
+  'method-not-allowed': kind(
+    405,
+    'Method not allowed',
+    'This address exists, but not for this method. The Allow header lists those that work.',
+  ),
+  'body-too-large': kind(
+    413,
+    'Body too large',
+    'The request body is larger than this address accepts. The connection is closed.',
+  ),
+  'unsupported-media-type': kind(
+    415,
+    'Unsupported media type',
+    'Send Content-Type: application/json or application/msgpack.',
+  ),
+  'headers-too-large': kind(
+    431,
+    'Headers too large',
+    'The request headers, usually the bearer token, are larger than the limit.',
+  ),
+  overloaded: kind(
+    503,
+    'Overloaded',
+    'A bounded queue is full. Nothing was decided: ask again with the same key after the time in Retry-After.',
+  ),
   draining: kind(503, 'Draining', 'This node is stopping in order. Ask again with the same key.'),
-  'not-durable': kind(503, 'Not durable', 'The journal cannot be written, so nothing is admitted. The outcome of a request in flight is unknown: ask again with the same key.'),
-  fenced: kind(503, 'Fenced', 'This node has lost its lease and admits nothing. Ask again with the same key.'),
-  unauthenticated: kind(401, 'Unauthenticated', 'A valid bearer token is needed: signed, with exp and sub, for this audience and issuer.'),
+  'not-durable': kind(
+    503,
+    'Not durable',
+    'The journal cannot be written, so nothing is admitted. The outcome of a request in flight is unknown: ask again with the same key.',
+  ),
+  fenced: kind(
+    503,
+    'Fenced',
+    'This node has lost its lease and admits nothing. Ask again with the same key.',
+  ),
+  unauthenticated: kind(
+    401,
+    'Unauthenticated',
+    'A valid bearer token is needed: signed, with exp and sub, for this audience and issuer.',
+  ),
   forbidden: kind(403, 'Forbidden', 'The token does not carry the scope that this address needs.'),
-  'origin-not-allowed': kind(403, 'Origin not allowed', 'Browsers may connect only from a configured origin.'),
-  'too-many-requests': kind(429, 'Too many requests', 'This investor sends faster than the limit. Ask again after the time in Retry-After.'),
-  'malformed-request': kind(400, 'Malformed request', 'The request is not what the interface describes; `pointer` names the member to mend.'),
+  'origin-not-allowed': kind(
+    403,
+    'Origin not allowed',
+    'Browsers may connect only from a configured origin.',
+  ),
+  'too-many-requests': kind(
+    429,
+    'Too many requests',
+    'This investor sends faster than the limit. Ask again after the time in Retry-After.',
+  ),
+  'malformed-request': kind(
+    400,
+    'Malformed request',
+    'The request is not what the interface describes; `pointer` names the member to mend.',
+  ),
   'round-not-found': kind(404, 'Round not found', 'There is no round with this id.'),
-  'idempotency-key-reused': kind(422, 'Idempotency key reused', 'This key was used before with another body. Use a new key for a new investment.'),
+  'idempotency-key-reused': kind(
+    422,
+    'Idempotency key reused',
+    'This key was used before with another body. Use a new key for a new investment.',
+  ),
   'currency-mismatch': kind(422, 'Currency mismatch', 'The round takes another currency.'),
-  'amount-below-minimum': kind(422, 'Amount below minimum', 'The amount is smaller than the least that one investment may be.'),
-  'amount-above-maximum': kind(422, 'Amount above maximum', 'The amount is larger than the most that one investment may be.'),
+  'amount-below-minimum': kind(
+    422,
+    'Amount below minimum',
+    'The amount is smaller than the least that one investment may be.',
+  ),
+  'amount-above-maximum': kind(
+    422,
+    'Amount above maximum',
+    'The amount is larger than the most that one investment may be.',
+  ),
   'round-not-open': kind(409, 'Round not open', 'The round has not opened yet.'),
   'round-paused': kind(409, 'Round paused', 'The round is paused. It may go on.'),
   'round-closed': kind(409, 'Round closed', 'The round is closed and takes no more investments.'),
   'not-eligible': kind(403, 'Not eligible', 'This investor may not invest in this round.'),
-  'already-invested': kind(409, 'Already invested', 'This investor has a live investment in this round; `investment` is its id.'),
+  'already-invested': kind(
+    409,
+    'Already invested',
+    'This investor has a live investment in this round; `investment` is its id.',
+  ),
   'insufficient-balance': kind(422, 'Insufficient balance', 'The balance does not cover this amount.'),
-  'round-full': kind(409, 'Round full', 'There is no room left for this amount; `remaining` is the room at that moment.'),
-  internal: kind(500, 'Internal error', 'Something failed inside. The outcome is unknown: ask again with the same key.'),
+  'round-full': kind(
+    409,
+    'Round full',
+    'There is no room left for this amount; `remaining` is the room at that moment.',
+  ),
+  internal: kind(
+    500,
+    'Internal error',
+    'Something failed inside. The outcome is unknown: ask again with the same key.',
+  ),
   'round-exists': kind(409, 'Round exists', 'A round with this id exists already.'),
   'wrong-state': kind(409, 'Wrong state', 'The round is not in a state from which this change is possible.'),
   'cap-below': kind(422, 'Cap below', 'A cap can only be raised.'),

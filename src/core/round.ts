@@ -26,6 +26,13 @@ export interface RoundDefinition {
 
 export type RoundChange = 'created' | 'opened' | 'paused' | 'resumed' | 'closed' | 'amended';
 
-export const ROUND_CHANGES: readonly RoundChange[] = ['created', 'opened', 'paused', 'resumed', 'closed', 'amended'];
+export const ROUND_CHANGES: readonly RoundChange[] = [
+  'created',
+  'opened',
+  'paused',
+  'resumed',
+  'closed',
+  'amended',
+];
 
 export const ROUND_ID_PATTERN = /^[a-z0-9-]{1,40}$/;

@@ -1,0 +1,87 @@
+// An investment as the outside sees it: the 201 of the moment it was accepted, and what reading it says later.
+
+import { investmentId } from './ids.js';
+import type { DeclineReason } from './messages.js';
+import type { VerdictRow } from './rows.js';
+
+/** What happened to an accepted investment since. */
+export interface InvestmentOutcome {
+  readonly state: 'settled' | 'declined';
+  readonly reason: DeclineReason | null;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** The round's id and currency, which a row does not repeat. */
+export interface RoundLabel {
+  readonly id: string;
+  readonly currency: string;
+}
+
+let lastMs = -1;
+let lastText = '';
+
+/** RFC 3339 with milliseconds; the last one is kept, for a batch shares its instant. */
+export function timestamp(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastText;
+}
+
+/** The body of a 201, as JSON text. All strings in it are visible ASCII without quotes or backslashes but the investor. */
+export function acceptedJson(journalId: string, round: RoundLabel, row: VerdictRow): string {
+  return `{"id":"${investmentId(journalId, row.sequence)}","round":"${round.id}","investor":${quoted(row.investor)},"amount":${row.amount},"currency":"${round.currency}","state":"accepted","sequence":${row.sequence},"acceptedAt":"${timestamp(row.at)}"}`;
+}
+
+function quoted(text: string): string {
+  // Visible ASCII has only two characters that JSON escapes.
+  return text.includes('"') || text.includes('\\') ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** The same as an object, in the same member order. */
+export function acceptedObject(
+  journalId: string,
+  round: RoundLabel,
+  row: VerdictRow,
+): Record<string, unknown> {
+  return {
+    id: investmentId(journalId, row.sequence),
+    round: round.id,
+    investor: row.investor,
+    amount: row.amount,
+    currency: round.currency,
+    state: 'accepted',
+    sequence: row.sequence,
+    acceptedAt: timestamp(row.at),
+  };
+}
+
+/** What GET shows: state of now, a timestamp per step, a reason where there is one. */
+export function investmentObject(
+  journalId: string,
+  round: RoundLabel,
+  row: VerdictRow,
+  outcome: InvestmentOutcome | null,
+): Record<string, unknown> {
+  if (row.verdict === 'accepted') {
+    const view = acceptedObject(journalId, round, row);
+    if (outcome === null) return view;
+    view['state'] = outcome.state;
+    view[outcome.state === 'settled' ? 'settledAt' : 'declinedAt'] = timestamp(outcome.at);
+    if (outcome.reason !== null) view['reason'] = outcome.reason;
+    return view;
+  }
+  return {
+    id: investmentId(journalId, row.sequence),
+    round: round.id,
+    investor: row.investor,
+    amount: row.amount,
+    currency: round.currency,
+    state: 'rejected',
+    reason: row.verdict,
+    sequence: row.sequence,
+    rejectedAt: timestamp(row.at),
+  };
+}

@@ -1,0 +1,287 @@
+// Reads the body of an investment, or a client's message on a live connection, strictly: JSON or MessagePack,
+// each member once, none unknown, amounts as integers. What is wrong is named by a JSON Pointer (RFC 6901).
+//
+// The reader is reused: after `read` returned true its fields hold the members. The common form of JSON is scanned
+// in place without making strings; anything unusual goes to `request-reader-slow.ts`, which knows the whole grammar.
+
+import { readMembersSlowly } from './request-reader-slow.js';
+
+/** Which members may appear, and must: an HTTP body, or one of the messages of a live connection. */
+export type RequestShape = 'investment' | 'message';
+
+export type MessageType = 'auth' | 'invest';
+
+/** Packs a three-letter code so that currencies compare as integers. */
+export function packCurrency(code: string): number {
+  return (code.charCodeAt(0) << 16) | (code.charCodeAt(1) << 8) | code.charCodeAt(2);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+const MEMBER_NAMES = ['amount', 'currency', 'key', 'token', 'type'] as const;
+export type MemberName = (typeof MEMBER_NAMES)[number];
+const ALLOWED: Readonly<Record<RequestShape, readonly MemberName[]>> = {
+  investment: ['amount', 'currency'],
+  message: MEMBER_NAMES,
+};
+
+export class RequestReader {
+  amount = 0;
+  /** Packed by `packCurrency`. */
+  currency = 0;
+  /** Members of a message; null where absent. */
+  key: string | null = null;
+  token: string | null = null;
+  type: MessageType | null = null;
+  /** After a failure: where, as a JSON Pointer, and why. */
+  pointer = '';
+  reason = '';
+
+  /** Reads `bytes[start, end)`. False when it is malformed: then `pointer` and `reason` say where and why. */
+  read(bytes: Buffer, start: number, end: number, msgpack: boolean, shape: RequestShape): boolean {
+    this.#reset();
+    if (msgpack) return this.#readMsgpack(bytes, start, end, shape) && this.#complete(shape);
+    if (this.#scanJson(bytes, start, end, shape)) return this.#complete(shape);
+    this.#reset();
+    const slow = readMembersSlowly(bytes.subarray(start, end));
+    if (!slow.ok) return this.#fail(slow.error.pointer, slow.error.reason);
+    for (const [name, value] of slow.value) {
+      if (!this.#assign(name, value, shape)) return false;
+    }
+    return this.#complete(shape);
+  }
+
+  #reset(): void {
+    this.amount = 0;
+    this.currency = 0;
+    this.key = null;
+    this.token = null;
+    this.type = null;
+    this.pointer = '';
+    this.reason = '';
+  }
+
+  #fail(pointer: string, reason: string): false {
+    this.pointer = pointer;
+    this.reason = reason;
+    return false;
+  }
+
+  /** What must be there is there. A key is checked by its own rule, as a header is. */
+  #complete(shape: RequestShape): boolean {
+    if (shape === 'message') {
+      if (this.type === null) return this.#fail('/type', 'type is missing');
+      if (this.type === 'auth') {
+        if (this.token === null) return this.#fail('/token', 'token is missing');
+        if (this.amount !== 0) return this.#fail('/amount', 'amount does not belong in auth');
+        if (this.currency !== 0) return this.#fail('/currency', 'currency does not belong in auth');
+        if (this.key !== null) return this.#fail('/key', 'key does not belong in auth');
+        return true;
+      }
+    }
+    if (this.amount === 0) return this.#fail('/amount', 'amount is missing');
+    if (this.currency === 0) return this.#fail('/currency', 'currency is missing');
+    return true;
+  }
+
+  /** Takes one decoded member; `value` is a string, an integer, or something that fits no member. */
+  #assign(name: string, value: unknown, shape: RequestShape): boolean {
+    const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    if (!(ALLOWED[shape] as readonly string[]).includes(name))
+      return this.#fail(pointer, 'this member is unknown');
+    switch (name as MemberName) {
+      case 'amount':
+        if (this.amount !== 0) return this.#fail(pointer, 'amount is given twice');
+        if (typeof value !== 'number' || !Number.isSafeInteger(value) || value <= 0) {
+          return this.#fail(pointer, 'amount must be an integer of minor units from 1 to 2^53-1');
+        }
+        this.amount = value;
+        return true;
+      case 'currency':
+        if (this.currency !== 0) return this.#fail(pointer, 'currency is given twice');
+        if (typeof value !== 'string' || !/^[A-Z]{3}$/.test(value)) {
+          return this.#fail(pointer, 'currency must be an ISO 4217 code such as GBP');
+        }
+        this.currency = packCurrency(value);
+        return true;
+      case 'type':
+        if (this.type !== null) return this.#fail(pointer, 'type is given twice');
+        if (value !== 'auth' && value !== 'invest') return this.#fail(pointer, 'type must be auth or invest');
+        this.type = value;
+        return true;
+      case 'key':
+        if (this.key !== null) return this.#fail(pointer, 'key is given twice');
+        if (typeof value !== 'string') return this.#fail(pointer, 'key must be a string');
+        this.key = value;
+        return true;
+      case 'token':
+        if (this.token !== null) return this.#fail(pointer, 'token is given twice');
+        if (typeof value !== 'string') return this.#fail(pointer, 'token must be a string');
+        this.token = value;
+        return true;
+    }
+  }
+
+  /** The plain form: one flat object, no escapes, integers without sign or exponent. False: ask the slow reader. */
+  #scanJson(bytes: Buffer, start: number, end: number, shape: RequestShape): boolean {
+    let at = skipSpace(bytes, start, end);
+    if (bytes[at] !== OPEN) return false;
+    at = skipSpace(bytes, at + 1, end);
+    for (let members = 0; members < MEMBER_NAMES.length; members++) {
+      if (bytes[at] !== QUOTE) return false;
+      const nameEnd = plainStringEnd(bytes, at + 1, end);
+      if (nameEnd < 0) return false;
+      const nameStart = at + 1;
+      at = skipSpace(bytes, nameEnd + 1, end);
+      if (bytes[at] !== COLON) return false;
+      at = skipSpace(bytes, at + 1, end);
+      const length = nameEnd - nameStart;
+      const initial = bytes[nameStart];
+      if (length === 6 && initial === 0x61 && this.amount === 0 && isName(bytes, nameStart, 'amount')) {
+        let value = 0;
+        const digits = at;
+        for (let digit = bytes[at]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++at]! - 0x30) {
+          value = value * 10 + digit;
+          if (at >= end || at - digits >= 15) return false;
+        }
+        if (at === digits || value === 0 || bytes[digits] === 0x30) return false;
+        this.amount = value;
+      } else {
+        if (bytes[at] !== QUOTE) return false;
+        const valueStart = at + 1;
+        const valueEnd = plainStringEnd(bytes, valueStart, end);
+        if (valueEnd < 0) return false;
+        at = valueEnd + 1;
+        if (length === 8 && initial === 0x63 && this.currency === 0 && isName(bytes, nameStart, 'currency')) {
+          if (valueEnd - valueStart !== 3 || !isUpper(bytes, valueStart, 3)) return false;
+          this.currency = (bytes[valueStart]! << 16) | (bytes[valueStart + 1]! << 8) | bytes[valueStart + 2]!;
+        } else {
+          if (shape !== 'message') return false;
+          const name = bytes.latin1Slice(nameStart, nameEnd);
+          if (!this.#assign(name, bytes.latin1Slice(valueStart, valueEnd), shape)) return false;
+        }
+      }
+      at = skipSpace(bytes, at, end);
+      if (bytes[at] === CLOSE) return skipSpace(bytes, at + 1, end) === end;
+      if (bytes[at] !== COMMA) return false;
+      at = skipSpace(bytes, at + 1, end);
+    }
+    return false;
+  }
+
+  /** A MessagePack map of string keys to strings and integers (the format's own specification, msgpack.org). */
+  #readMsgpack(bytes: Buffer, start: number, end: number, shape: RequestShape): boolean {
+    if (start >= end) return this.#fail('', 'the body is empty');
+    const head = bytes[start]!;
+    let at = start + 1;
+    let count: number;
+    if (head >= 0x80 && head <= 0x8f) count = head & 0x0f;
+    else if (head === 0xde && at + 2 <= end) {
+      count = bytes.readUInt16BE(at);
+      at += 2;
+    } else return this.#fail('', 'the body must be a MessagePack map');
+    for (let i = 0; i < count; i++) {
+      const nameLength = stringHead(bytes, at, end);
+      if (nameLength < 0) return this.#fail('', 'the body is not whole MessagePack with string keys');
+      at += stringHeadBytes(bytes[at]!);
+      const name = bytes.toString('utf8', at, at + nameLength);
+      at += nameLength;
+      const textLength = stringHead(bytes, at, end);
+      if (textLength >= 0) {
+        at += stringHeadBytes(bytes[at]!);
+        if (!this.#assign(name, bytes.toString('utf8', at, at + textLength), shape)) return false;
+        at += textLength;
+      } else {
+        const size = integerBytes(bytes[at] ?? 0xc1);
+        if (size < 0 || at + 1 + size > end)
+          return this.#assign(name, null, shape) && this.#fail('', 'not MessagePack');
+        if (!this.#assign(name, readInteger(bytes, at), shape)) return false;
+        at += 1 + size;
+      }
+    }
+    return at === end || this.#fail('', 'there are bytes after the end of the map');
+  }
+}
+
+function skipSpace(bytes: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09))
+    at++;
+  return at;
+}
+
+/** The closing quote of a string of visible ASCII without escapes, or -1. */
+function plainStringEnd(bytes: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH || byte < 0x20 || byte > 0x7e) return -1;
+  }
+  return -1;
+}
+
+function isName(bytes: Buffer, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+function isUpper(bytes: Buffer, from: number, count: number): boolean {
+  for (let i = from; i < from + count; i++) if (bytes[i]! < 0x41 || bytes[i]! > 0x5a) return false;
+  return true;
+}
+
+/** Length of the MessagePack string at `at` if it is one and lies before `end`, else -1. */
+function stringHead(bytes: Buffer, at: number, end: number): number {
+  if (at >= end) return -1;
+  const head = bytes[at]!;
+  const headBytes = stringHeadBytes(head);
+  if (headBytes === 0 || at + headBytes > end) return -1;
+  const length =
+    headBytes === 1 ? head & 0x1f : headBytes === 2 ? bytes[at + 1]! : bytes.readUInt16BE(at + 1);
+  return at + headBytes + length <= end ? length : -1;
+}
+
+/** Bytes of the head of a string (fixstr, str 8, str 16); 0 for another type. A str 32 cannot fit a body. */
+function stringHeadBytes(head: number): number {
+  if (head >= 0xa0 && head <= 0xbf) return 1;
+  return head === 0xd9 ? 2 : head === 0xda ? 3 : 0;
+}
+
+/** Bytes after the head of a MessagePack integer, or -1 for another type. */
+function integerBytes(head: number): number {
+  if (head <= 0x7f || head >= 0xe0) return 0;
+  if (head >= 0xcc && head <= 0xcf) return 1 << (head - 0xcc);
+  if (head >= 0xd0 && head <= 0xd3) return 1 << (head - 0xd0);
+  return -1;
+}
+
+/** The integer, exact or not a safe integer at all. */
+function readInteger(bytes: Buffer, at: number): number {
+  const head = bytes[at]!;
+  if (head <= 0x7f) return head;
+  switch (head) {
+    case 0xcc:
+      return bytes.readUInt8(at + 1);
+    case 0xcd:
+      return bytes.readUInt16BE(at + 1);
+    case 0xce:
+      return bytes.readUInt32BE(at + 1);
+    case 0xcf:
+      return bytes.readUInt32BE(at + 1) * 2 ** 32 + bytes.readUInt32BE(at + 5);
+    case 0xd0:
+      return bytes.readInt8(at + 1);
+    case 0xd1:
+      return bytes.readInt16BE(at + 1);
+    case 0xd2:
+      return bytes.readInt32BE(at + 1);
+    case 0xd3:
+      return bytes.readInt32BE(at + 1) * 2 ** 32 + bytes.readUInt32BE(at + 5);
+    default:
+      return head - 0x100;
+  }
+}
