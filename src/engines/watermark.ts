@@ -1,0 +1,79 @@
+// The watermark: how far this node is known to be durable, kept apart from the journal so that a disk that was lost,
+// swapped or rolled back is noticed at the next start. It never falls, and never exceeds what is synced (I9).
+
+import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { err, ok, type Result } from '../core/result.js';
+
+export interface Watermark {
+  /** Counts the starts of this node's journal: a fencing token. */
+  readonly epoch: number;
+  readonly journalId: string;
+  /** The last durable sequence. */
+  readonly sequence: number;
+  /** Per round: money of live investments in minor units, and how many they are. */
+  readonly rounds: readonly { readonly id: string; readonly admitted: number; readonly count: number }[];
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+export interface WatermarkStore {
+  /** The watermark as stored; null before the first. */
+  read(): Promise<Result<Watermark | null, string>>;
+  /** Stores it unless the stored one has a later epoch or, for the same journal, a higher sequence. */
+  write(watermark: Watermark): Promise<Result<void, string>>;
+}
+
+/** The embedded twin: one small file, replaced whole and synced. The data directory's lock makes us its only writer. */
+export class FileWatermarkStore implements WatermarkStore {
+  readonly #file: string;
+  #last: Watermark | null = null;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async read(): Promise<Result<Watermark | null, string>> {
+    let text: string;
+    try {
+      text = readFileSync(this.#file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ok(null);
+      return err(`the watermark cannot be read: ${(error as Error).message}`);
+    }
+    try {
+      const value = JSON.parse(text) as Watermark;
+      if (!Number.isSafeInteger(value.epoch) || !Number.isSafeInteger(value.sequence))
+        throw new Error('wrong members');
+      this.#last = value;
+      return ok(value);
+    } catch (error) {
+      return err(`the watermark in ${this.#file} is damaged: ${(error as Error).message}`);
+    }
+  }
+
+  async write(watermark: Watermark): Promise<Result<void, string>> {
+    const last = this.#last;
+    if (last !== null) {
+      if (watermark.epoch < last.epoch) return err(`epoch ${watermark.epoch} is older than ${last.epoch}`);
+      if (watermark.journalId === last.journalId && watermark.sequence < last.sequence) {
+        return err(`sequence ${watermark.sequence} is below ${last.sequence}`);
+      }
+    }
+    try {
+      const fresh = `${this.#file}.new`;
+      const fd = openSync(fresh, 'w', 0o600);
+      writeSync(fd, JSON.stringify(watermark));
+      fdatasyncSync(fd);
+      closeSync(fd);
+      renameSync(fresh, this.#file);
+      const directory = openSync(path.dirname(this.#file), 'r');
+      fsyncSync(directory);
+      closeSync(directory);
+    } catch (error) {
+      return err(`the watermark cannot be written: ${(error as Error).message}`);
+    }
+    this.#last = watermark;
+    return ok(undefined);
+  }
+}
