@@ -1,0 +1,206 @@
+// The ledger process: starts its parts in order, stops them in the reverse one. Whoever starts it turns the result
+// into exit codes.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { must } from '../core/assert.js';
+import { EXIT, type ExitCode } from '../core/exit-codes.js';
+import { LINK_WINDOW_MESSAGES } from '../core/limits.js';
+import { TOPICS } from '../core/messages.js';
+import { err, ok, type Result } from '../core/result.js';
+import { type TokenOptions, TokenVerifier } from '../core/token.js';
+import type { Bus } from '../engines/bus.js';
+import { type DirLock, lockDir } from '../engines/dir-lock.js';
+import { linkSocketPath } from '../engines/link-path.js';
+import { listenLocalLink } from '../engines/local-link.js';
+import { adminAuthorizer } from '../http/admin-auth.js';
+import { type AdminServer, createAdminServer } from '../http/admin-server.js';
+import { ledgerAdminRoutes } from './admin-routes.js';
+import { BalanceSender } from './balance-sender.js';
+import { openLmdbLedgerStore } from './lmdb-store.js';
+import { LedgerMetrics } from './metrics.js';
+import { Processor } from './processor.js';
+import type { LedgerStore } from './store.js';
+import { TokenBucket } from './token-bucket.js';
+
+export interface LedgerOptions {
+  /** The node's data directory; the books are in `ledger` inside. */
+  readonly dataDir: string;
+  readonly adminHost: string;
+  /** 0: any free one. */
+  readonly ledgerPort: number;
+  /** Investments a second; 0: no limit. */
+  readonly ratePerS: number;
+  readonly token: TokenOptions;
+}
+
+export interface LedgerStartFailure {
+  /** What the process should exit with. */
+  readonly exitCode: ExitCode;
+  readonly message: string;
+}
+
+export interface RunningLedger {
+  readonly adminPort: number;
+  /** Resolves, with a message, when the ledger can no longer go on; the process should then exit non-zero. */
+  readonly failed: Promise<string>;
+  /** Not ready; the group in work is finished and handed over; the rest goes back to the sender; everything closed. */
+  stop(): Promise<void>;
+}
+
+/** Starts the ledger; when it resolves it is ready. Every failure is a value with an exit code. */
+export async function startLedger(
+  options: LedgerOptions,
+  logger: Logger,
+): Promise<Result<RunningLedger, LedgerStartFailure>> {
+  const directory = join(options.dataDir, 'ledger');
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    return err({ exitCode: EXIT.config, message: `cannot make ${directory}: ${(error as Error).message}` });
+  }
+  const lock = await lockDir('ledger', options.dataDir);
+  if (!lock.ok) {
+    const exitCode = lock.error.code === 'held' ? EXIT.tryAgain : EXIT.unavailable;
+    return err({ exitCode, message: lock.error.message });
+  }
+  const started = await startLocked(options, directory, lock.value, logger);
+  if (!started.ok) await lock.value.release();
+  return started;
+}
+
+/** Starts everything that the lock protects. */
+async function startLocked(
+  options: LedgerOptions,
+  directory: string,
+  lock: DirLock,
+  logger: Logger,
+): Promise<Result<RunningLedger, LedgerStartFailure>> {
+  const store = openLmdbLedgerStore(directory, Date.now);
+  if (!store.ok) return err({ exitCode: EXIT.checkFailed, message: store.error });
+  const bus = await listenLocalLink({ path: linkSocketPath(options.dataDir), logger });
+  if (!bus.ok) {
+    await store.value.close();
+    return err({ exitCode: EXIT.unavailable, message: bus.error });
+  }
+  const ledger = new Ledger(options, { store: store.value, bus: bus.value, lock, logger });
+  const listening = await ledger.listen();
+  if (!listening.ok) {
+    await bus.value.close();
+    await store.value.close();
+    return err({ exitCode: EXIT.tryAgain, message: listening.error });
+  }
+  ledger.open();
+  logger.info({ port: ledger.adminPort, ratePerS: options.ratePerS }, 'ledger: ready');
+  return ok(ledger);
+}
+
+interface LedgerModules {
+  readonly store: LedgerStore;
+  readonly bus: Bus;
+  readonly lock: DirLock;
+  readonly logger: Logger;
+}
+
+/** The parts of a ledger, and their order. */
+class Ledger implements RunningLedger {
+  readonly failed: Promise<string>;
+  readonly #options: LedgerOptions;
+  readonly #modules: LedgerModules;
+  readonly #metrics = new LedgerMetrics();
+  readonly #processor: Processor;
+  readonly #balances: BalanceSender;
+  #admin: AdminServer | null = null;
+  #phase: 'starting' | 'open' | 'stopping' | 'failed' = 'starting';
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: LedgerOptions, modules: LedgerModules) {
+    this.#options = options;
+    this.#modules = modules;
+    const { store, bus, logger } = modules;
+    let onFatal: ((message: string) => void) | undefined;
+    this.failed = new Promise((resolve) => {
+      onFatal = (message) => {
+        if (this.#phase === 'failed') return;
+        this.#phase = 'failed';
+        logger.fatal({ problem: message }, 'ledger: cannot go on');
+        resolve(message);
+      };
+    });
+    const fatal = must(onFatal, 'onFatal');
+    void store.failed.then(fatal);
+    this.#processor = new Processor({
+      store,
+      publisher: bus,
+      bucket: new TokenBucket(options.ratePerS, () => performance.now()),
+      metrics: this.#metrics,
+      logger,
+      nowMs: Date.now,
+      onFatal: fatal,
+    });
+    this.#balances = new BalanceSender({ store, publisher: bus, logger, onFatal: fatal });
+  }
+
+  get adminPort(): number {
+    return this.#admin?.port ?? 0;
+  }
+
+  async listen(): Promise<Result<void, string>> {
+    const routes = ledgerAdminRoutes({
+      store: this.#modules.store,
+      metrics: this.#metrics,
+      backlogByRound: () => this.#processor.backlogByRound(),
+      unready: () => this.#unready(),
+      onBalancesQueued: () => this.#balances.kick(),
+    });
+    const server = await createAdminServer({
+      host: this.#options.adminHost,
+      port: this.#options.ledgerPort,
+      authorize: adminAuthorizer(new TokenVerifier(this.#options.token), Date.now),
+      routes,
+      logger: this.#modules.logger,
+    });
+    if (!server.ok) return server;
+    this.#admin = server.value;
+    return ok(undefined);
+  }
+
+  /** Begins to take messages. */
+  open(): void {
+    const { store, bus } = this.#modules;
+    this.#metrics.watch({
+      backlog: () => this.#processor.backlog,
+      lagS: () => this.#processor.lagS(),
+      edgeConnected: () => bus.connected,
+      balancesQueued: async () => (await store.totals()).balancesQueued,
+    });
+    const handler = this.#processor.accept.bind(this.#processor);
+    bus.subscribe(TOPICS.investments, handler, { maxInFlight: LINK_WINDOW_MESSAGES });
+    this.#balances.kick();
+    this.#phase = 'open';
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { store, bus, lock, logger } = this.#modules;
+    if (this.#phase !== 'failed') this.#phase = 'stopping';
+    await this.#processor.stop();
+    await this.#admin?.close();
+    // The bus before the balances: a batch that is on its way ends with it, and stays in the outbox.
+    await bus.close();
+    await this.#balances.stop();
+    await store.close();
+    await lock.release();
+    this.#metrics.stop();
+    logger.info('ledger: stopped');
+  }
+
+  #unready(): readonly string[] {
+    return this.#phase === 'open' ? [] : [this.#phase];
+  }
+}

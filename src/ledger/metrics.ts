@@ -1,0 +1,142 @@
+// The ledger's metrics. Names follow the Prometheus conventions: prefix `openbell_ledger_`, base units, `_total`.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { DECLINE_REASONS } from '../core/messages.js';
+
+/** What is true now; read at every scrape. */
+export interface LedgerGauges {
+  /** Messages delivered and not finished. */
+  backlog(): number;
+  /** Age of the oldest of them since its acceptance, in seconds; 0 when there is none. */
+  lagS(): number;
+  edgeConnected(): boolean;
+  balancesQueued(): Promise<number>;
+}
+
+const LOOP_RESOLUTION_MS = 10;
+
+/** What became of a message. */
+export type Processed = 'settled' | (typeof DECLINE_REASONS)[number] | 'replayed' | 'conflict' | 'poison';
+
+const PROCESSED: readonly Processed[] = ['settled', ...DECLINE_REASONS, 'replayed', 'conflict', 'poison'];
+
+export class LedgerMetrics {
+  readonly #registry = new Registry();
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #processed: Counter<'outcome'>;
+  readonly #rateWaits: Counter;
+  readonly #rateWaitS: Counter;
+  readonly #groupSize: Histogram;
+  readonly #commitS: Histogram;
+  readonly #settleLagS: Histogram;
+  readonly #handOverFailures: Counter;
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#processed = new Counter({
+      name: 'openbell_ledger_investments_total',
+      help: 'Investment messages by what became of them.',
+      labelNames: ['outcome'] as const,
+      registers,
+    });
+    // Present from the start: a rate over a series that appears with its first event misses that event.
+    for (const outcome of PROCESSED) this.#processed.inc({ outcome }, 0);
+    this.#rateWaits = new Counter({
+      name: 'openbell_ledger_rate_limit_waits_total',
+      help: 'Times that work waited for the rate limit.',
+      registers,
+    });
+    this.#rateWaitS = new Counter({
+      name: 'openbell_ledger_rate_limit_wait_seconds_total',
+      help: 'Time that work waited for the rate limit.',
+      registers,
+    });
+    this.#groupSize = new Histogram({
+      name: 'openbell_ledger_group_size',
+      help: 'Investments per transaction.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers,
+    });
+    this.#commitS = new Histogram({
+      name: 'openbell_ledger_commit_seconds',
+      help: 'Time of one transaction, from its first read to the end of its sync.',
+      buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+      registers,
+    });
+    this.#settleLagS = new Histogram({
+      name: 'openbell_ledger_decision_lag_seconds',
+      help: 'Time from acceptance at the edge to the decision here.',
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
+      registers,
+    });
+    this.#handOverFailures = new Counter({
+      name: 'openbell_ledger_handover_failures_total',
+      help: 'Outcomes that could not be handed over and are tried again.',
+      registers,
+    });
+  }
+
+  /** Connects the gauges that are read at a scrape. */
+  watch(gauges: LedgerGauges): void {
+    this.#loop.enable();
+    const gauge = (name: string, help: string, read: () => number | Promise<number>): Gauge =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        async collect(): Promise<void> {
+          this.set(await read());
+        },
+      });
+    gauge('openbell_ledger_backlog', 'Investments in hand that are not finished.', () => gauges.backlog());
+    gauge('openbell_ledger_lag_seconds', 'Age of the oldest investment in hand.', () => gauges.lagS());
+    gauge('openbell_ledger_edge_connected', '1 while an edge is connected.', () =>
+      gauges.edgeConnected() ? 1 : 0,
+    );
+    gauge('openbell_ledger_balances_queued', 'Balance changes that the edge has not confirmed.', () =>
+      gauges.balancesQueued(),
+    );
+    gauge(
+      'openbell_ledger_event_loop_delay_seconds',
+      'Longest delay of the event loop since the last scrape.',
+      () => {
+        // The histogram records the time between two ticks; the delay is what exceeds the interval asked for.
+        const delayS = Math.max(0, this.#loop.max / 1e9 - LOOP_RESOLUTION_MS / 1e3);
+        this.#loop.reset();
+        return delayS;
+      },
+    );
+  }
+
+  processed(outcome: Processed): void {
+    this.#processed.inc({ outcome });
+  }
+
+  rateWait(waitedMs: number): void {
+    this.#rateWaits.inc();
+    this.#rateWaitS.inc(waitedMs / 1000);
+  }
+
+  committed(groupSize: number, tookMs: number): void {
+    this.#groupSize.observe(groupSize);
+    this.#commitS.observe(tookMs / 1000);
+  }
+
+  decidedAfter(lagMs: number): void {
+    this.#settleLagS.observe(Math.max(0, lagMs) / 1000);
+  }
+
+  handOverFailed(count: number): void {
+    this.#handOverFailures.inc(count);
+  }
+
+  /** The text of /metrics and its content type. */
+  async text(): Promise<{ readonly body: string; readonly contentType: string }> {
+    return { body: await this.#registry.metrics(), contentType: this.#registry.contentType };
+  }
+
+  stop(): void {
+    this.#loop.disable();
+  }
+}

@@ -1,0 +1,294 @@
+// The heart of the ledger: takes investments from the bus at its own pace, settles them in groups, one durable
+// transaction each, and hands the outcomes back. A message is finished only when both have happened, so a death at
+// any instant only means that it comes again, and the store then gives the same outcome again.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { isInvestorId } from '../core/investor.js';
+import {
+  ID_CHARS_MAX,
+  LEDGER_DRAIN_MS,
+  LEDGER_GROUP_MAX,
+  LEDGER_RETRY_MAX_MS,
+  LEDGER_RETRY_MIN_MS,
+} from '../core/limits.js';
+import { decodeInvestmentMessage, encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
+import { isAmount, isCurrency } from '../core/money.js';
+import { err, ok, type Result } from '../core/result.js';
+import { ROUND_ID_PATTERN } from '../core/round.js';
+import type { Message, Publisher } from '../engines/bus.js';
+import type { LedgerMetrics } from './metrics.js';
+import type { LedgerStore, Settlement } from './store.js';
+import type { TokenBucket } from './token-bucket.js';
+
+export interface ProcessorModules {
+  readonly store: LedgerStore;
+  readonly publisher: Publisher;
+  readonly bucket: TokenBucket;
+  readonly metrics: LedgerMetrics;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** The store can no longer be trusted; the process must end. Called once. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** A message in hand. */
+interface Held {
+  message: Message;
+  investment: InvestmentMessage;
+}
+
+export class Processor {
+  readonly #modules: ProcessorModules;
+  /** Everything delivered and not finished, by id; the bus bounds it. Insertion order is order of arrival. */
+  readonly #held = new Map<string, Held>();
+  /** Of those, what waits for a transaction. */
+  #queue: Held[] = [];
+  #handOvers = 0;
+  #isRunning = false;
+  #stopped = false;
+  #wake: (() => void) | null = null;
+  #onIdle: (() => void) | null = null;
+
+  constructor(modules: ProcessorModules) {
+    this.#modules = modules;
+  }
+
+  /** Takes a message from the bus. */
+  accept(message: Message): void {
+    const { metrics, logger } = this.#modules;
+    const read = readInvestment(message.body);
+    if (!read.ok) {
+      metrics.processed('poison');
+      logger.error(
+        { problem: read.error, attempts: message.attempts },
+        'ledger: a message that cannot be read is dropped',
+      );
+      message.finish();
+      return;
+    }
+    if (this.#stopped) {
+      message.requeue(LEDGER_RETRY_MIN_MS);
+      return;
+    }
+    const investment = read.value;
+    const twin = this.#held.get(investment.id);
+    if (twin !== undefined) {
+      this.#acceptTwin(twin, investment, message);
+      return;
+    }
+    const held = { message, investment };
+    this.#held.set(investment.id, held);
+    this.#queue.push(held);
+    this.#start();
+  }
+
+  /** Investments in hand, by round. */
+  backlogByRound(): ReadonlyMap<string, number> {
+    const backlog = new Map<string, number>();
+    for (const { investment } of this.#held.values()) {
+      backlog.set(investment.round, (backlog.get(investment.round) ?? 0) + 1);
+    }
+    return backlog;
+  }
+
+  get backlog(): number {
+    return this.#held.size;
+  }
+
+  /** Seconds since the acceptance of the oldest investment in hand. */
+  lagS(): number {
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const { investment } of this.#held.values())
+      oldestMs = Math.min(oldestMs, Date.parse(investment.acceptedAt));
+    return Number.isFinite(oldestMs) ? Math.max(0, this.#modules.nowMs() - oldestMs) / 1000 : 0;
+  }
+
+  /** Finishes the group in work and its hand-over, for a bounded time; gives everything else back to the bus. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const held of this.#queue.splice(0)) this.#giveBack(held, LEDGER_RETRY_MIN_MS);
+    this.#wake?.();
+    if (!this.#isRunning && this.#handOvers === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LEDGER_DRAIN_MS);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** The same id while the first is still in hand: one of the two is enough. */
+  #acceptTwin(twin: Held, investment: InvestmentMessage, message: Message): void {
+    const { metrics, logger } = this.#modules;
+    const member = (['round', 'investor', 'amount', 'currency'] as const).find(
+      (name) => twin.investment[name] !== investment[name],
+    );
+    if (member !== undefined) {
+      metrics.processed('conflict');
+      logger.error(
+        { id: investment.id, member },
+        'ledger: two investments with one id; the second is dropped',
+      );
+      message.finish();
+      return;
+    }
+    metrics.processed('replayed');
+    // The newer delivery is kept: the connection that brought the older one may be gone, and with it the way to
+    // have it again.
+    twin.message.finish();
+    twin.message = message;
+    // Sent again after the cap was raised: the larger one counts.
+    if (investment.cap > twin.investment.cap) twin.investment = { ...twin.investment, cap: investment.cap };
+  }
+
+  #start(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#run()
+      .catch((error: unknown) => this.#modules.onFatal((error as Error).message))
+      .finally(() => {
+        this.#isRunning = false;
+        this.#reportIdle();
+      });
+  }
+
+  /** What has arrived by the next turn of the event loop shares a transaction, as far as the rate allows. */
+  async #run(): Promise<void> {
+    const { bucket, metrics } = this.#modules;
+    await nextTurn();
+    while (this.#queue.length > 0 && !this.#stopped) {
+      const granted = bucket.take(Math.min(this.#queue.length, LEDGER_GROUP_MAX));
+      if (granted === 0) {
+        const waitMs = bucket.waitMs();
+        metrics.rateWait(waitMs);
+        await this.#sleep(waitMs);
+        continue;
+      }
+      const goesOn = await this.#settle(this.#queue.splice(0, granted));
+      if (!goesOn) return;
+      await nextTurn();
+    }
+  }
+
+  /** False after a failure that this process cannot survive. */
+  async #settle(group: readonly Held[]): Promise<boolean> {
+    const { store, bucket, metrics, logger, nowMs, onFatal } = this.#modules;
+    const startedMs = performance.now();
+    const settled = await store.settle(group.map((held) => held.investment));
+    if (!settled.ok) {
+      logger.error({ problem: settled.error.message }, 'ledger: the store failed');
+      if (settled.error.isFatal) {
+        this.#stopped = true;
+        onFatal(settled.error.message);
+        return false;
+      }
+      for (const held of group) this.#giveBack(held, retryMs(held.message.attempts));
+      return true;
+    }
+    metrics.committed(group.length, performance.now() - startedMs);
+    const isReplay = (settlement: Settlement): boolean =>
+      settlement.kind === 'conflict' || settlement.isReplay;
+    bucket.giveBack(settled.value.filter(isReplay).length);
+    const bodies: Uint8Array[] = [];
+    const handedOver: Held[] = [];
+    for (const [index, held] of group.entries()) {
+      const settlement = settled.value[index];
+      if (settlement === undefined) continue;
+      this.#count(held, settlement, nowMs());
+      if (settlement.kind === 'conflict') {
+        this.#finish(held);
+        continue;
+      }
+      bodies.push(encodeMessage(settlement.outcome));
+      handedOver.push(held);
+    }
+    this.#handOver(handedOver, bodies);
+    return true;
+  }
+
+  #count(held: Held, settlement: Settlement, nowMs: number): void {
+    const { metrics, logger } = this.#modules;
+    const { id, acceptedAt } = held.investment;
+    if (settlement.kind === 'conflict') {
+      metrics.processed('conflict');
+      logger.error(
+        { id, problem: settlement.detail },
+        'ledger: an investment conflicts with the books; it is dropped',
+      );
+    } else if (settlement.isReplay) {
+      metrics.processed('replayed');
+    } else {
+      metrics.processed(settlement.outcome.reason ?? 'settled');
+      metrics.decidedAfter(nowMs - Date.parse(acceptedAt));
+    }
+  }
+
+  /** Not waited for by the next group: how many are on their way is bounded by what the bus has in flight. */
+  #handOver(group: readonly Held[], bodies: readonly Uint8Array[]): void {
+    const { publisher, metrics } = this.#modules;
+    if (group.length === 0) return;
+    this.#handOvers++;
+    publisher
+      .publish(TOPICS.outcomes, bodies)
+      .then((published) => {
+        if (!published.ok) metrics.handOverFailed(group.length);
+        for (const held of group) {
+          if (published.ok) this.#finish(held);
+          else this.#giveBack(held, retryMs(held.message.attempts));
+        }
+      })
+      .catch((error: unknown) => this.#modules.onFatal((error as Error).message))
+      .finally(() => {
+        this.#handOvers--;
+        this.#reportIdle();
+      });
+  }
+
+  #finish(held: Held): void {
+    this.#held.delete(held.investment.id);
+    held.message.finish();
+  }
+
+  #giveBack(held: Held, delayMs: number): void {
+    this.#held.delete(held.investment.id);
+    held.message.requeue(delayMs);
+  }
+
+  /** Cut short by a stop. */
+  async #sleep(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = null;
+  }
+
+  #reportIdle(): void {
+    if (!this.#isRunning && this.#handOvers === 0) this.#onIdle?.();
+    // What arrived between the end of a run and its report starts the next one.
+    if (!this.#isRunning && this.#queue.length > 0 && !this.#stopped) this.#start();
+  }
+}
+
+/** A message whose members the books can hold. */
+function readInvestment(body: Uint8Array): Result<InvestmentMessage, string> {
+  const read = decodeInvestmentMessage(body);
+  if (!read.ok) return read;
+  const { id, round, investor, amount, currency, acceptedAt } = read.value;
+  if (id.length > ID_CHARS_MAX) return err('id is too long');
+  if (!ROUND_ID_PATTERN.test(round)) return err('round is not a round id');
+  if (!isInvestorId(investor)) return err('investor is not an investor id');
+  if (!isAmount(amount)) return err('amount is not a positive amount');
+  if (!isCurrency(currency)) return err('currency is not known');
+  if (Number.isNaN(Date.parse(acceptedAt))) return err('acceptedAt is not a time');
+  return ok(read.value);
+}
+
+const retryMs = (attempts: number): number =>
+  Math.min(LEDGER_RETRY_MAX_MS, LEDGER_RETRY_MIN_MS * 2 ** Math.min(attempts - 1, 16));

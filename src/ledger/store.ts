@@ -1,0 +1,136 @@
+// What the ledger needs from its store. LMDB stands behind it on one machine; a distributed store can, because every
+// change is one call that either happens as a whole or not at all and may be repeated.
+
+import type { InvestorLine } from '../core/investor-lines.js';
+import type { BalanceMessage, DeclineReason, InvestmentMessage, OutcomeMessage } from '../core/messages.js';
+import type { Result } from '../core/result.js';
+
+/** What became of one investment of a group. */
+export type Settlement =
+  /** Decided now, or long ago: the same outcome again, to the byte. */
+  | { readonly kind: 'outcome'; readonly outcome: OutcomeMessage; readonly isReplay: boolean }
+  /** The id belongs to another investment or transfer: nothing was changed. */
+  | { readonly kind: 'conflict'; readonly detail: string };
+
+export interface StoreFailure {
+  readonly message: string;
+  /** False: try again later. True: this process must not go on with this store. */
+  readonly isFatal: boolean;
+}
+
+export interface EntryView {
+  /** Of the transfer that this is a leg of. */
+  readonly id: string;
+  /** Negative: taken from the account. */
+  readonly amount: number;
+  /** Of the account, after it. */
+  readonly balance: number;
+  /** The account of the other leg. */
+  readonly counterparty: string;
+  readonly at: string;
+}
+
+export interface AccountView {
+  readonly currency: string;
+  readonly balance: number;
+  readonly eligible: boolean;
+  readonly version: number;
+  /** Newest first. */
+  readonly entries: readonly EntryView[];
+}
+
+export interface TransferRequest {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly amount: number;
+  readonly currency: string;
+}
+
+export interface TransferDone {
+  readonly at: string;
+  /** It had been made before; nothing was changed now. */
+  readonly isReplay: boolean;
+}
+
+export interface Refusal {
+  readonly code:
+    | 'transfer-conflict'
+    | 'account-not-found'
+    | 'currency-mismatch'
+    | 'insufficient-balance'
+    | 'malformed-request';
+  readonly detail: string;
+}
+
+export interface OpenedAccounts {
+  readonly opened: number;
+  readonly existing: number;
+}
+
+export interface RoundTotals {
+  readonly round: string;
+  readonly currency: string | null;
+  readonly cap: number;
+  /** Sums of money, then counts of investments. */
+  readonly settled: number;
+  readonly declined: Readonly<Record<DeclineReason, number>>;
+  readonly settledCount: number;
+  readonly declinedCount: Readonly<Record<DeclineReason, number>>;
+  /** Balance of the round's escrow account. */
+  readonly escrow: number;
+  /** What transfers by hand have put into the escrow, less what they have taken out. */
+  readonly transferred: number;
+}
+
+export interface LedgerTotals {
+  readonly rounds: readonly RoundTotals[];
+  /** Escrow and external ones too. */
+  readonly accounts: number;
+  readonly entries: number;
+  readonly outcomes: number;
+  /** Of all entries ever written; 0, or money was made or lost. */
+  readonly entriesSum: number;
+  /** Investors whose balance change the edge has not confirmed. */
+  readonly balancesQueued: number;
+}
+
+export interface LedgerFault {
+  readonly invariant: 'I6' | 'I7';
+  readonly detail: string;
+}
+
+export interface OutcomePage {
+  readonly outcomes: readonly OutcomeMessage[];
+  /** Position of the last one; the cursor of the next page. */
+  readonly next: number;
+  readonly more: boolean;
+}
+
+export interface BalanceBatch {
+  readonly messages: readonly BalanceMessage[];
+  /** What `balancesSent` takes. */
+  readonly upTo: number;
+}
+
+/** Methods reject only when the store can no longer be trusted. */
+export interface LedgerStore {
+  /** Resolves, with a message, when it can no longer be trusted: the process must end. */
+  readonly failed: Promise<string>;
+  /** Applies a group in order, as one transaction; when it resolves the outcomes are durable. */
+  settle(group: readonly InvestmentMessage[]): Promise<Result<readonly Settlement[], StoreFailure>>;
+  /** Opens accounts, all or none; one that exists keeps its balance and may change its eligibility. */
+  openAccounts(lines: readonly InvestorLine[]): Promise<Result<OpenedAccounts, Refusal>>;
+  transfer(request: TransferRequest): Promise<Result<TransferDone, Refusal>>;
+  account(investor: string, entriesMax: number): Promise<AccountView | null>;
+  totals(): Promise<LedgerTotals>;
+  /** Outcomes in the order of their settlement, after a position. */
+  outcomes(after: number, limit: number): Promise<OutcomePage>;
+  /** Checks I6 and I7 on every account and entry. Other work goes on meanwhile. */
+  verify(): Promise<readonly LedgerFault[]>;
+  /** Balance changes to tell the edge, oldest first, as they are now; empty when there are none. */
+  queuedBalances(limit: number): Promise<BalanceBatch>;
+  /** The edge has them up to there. */
+  balancesSent(upTo: number): Promise<void>;
+  close(): Promise<void>;
+}
