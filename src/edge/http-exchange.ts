@@ -1,0 +1,85 @@
+// One request of the public port from its head to its answer. uWebSockets.js ends the process on a throw, forgets the
+// request object when the handler returns, and must be told of aborts before anything waits: all of that is here.
+
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { type Problem, problemObject } from '../core/problem.js';
+import { problemHead } from '../workers/answer-writer.js';
+import type { AnswerCursor } from './answer-cursor.js';
+import type { AnswerTarget } from './shard-queue.js';
+
+/** Answers since the start, by HTTP status: index is the status. */
+export const responseCounts = new Float64Array(600);
+
+export class HttpExchange implements AnswerTarget {
+  readonly #res: HttpResponse;
+  #over = false;
+
+  constructor(res: HttpResponse) {
+    this.#res = res;
+    res.onAborted(() => {
+      this.#over = true;
+    });
+  }
+
+  /** True when it has been answered or the client has gone. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  answer(cursor: AnswerCursor): void {
+    if (this.#over) return;
+    this.#over = true;
+    responseCounts[cursor.status]! += 1;
+    const res = this.#res;
+    res.cork(() => {
+      // The status is written verbatim, so the headers travel in it: one call instead of one for each.
+      res.writeStatus(cursor.head());
+      res.end(cursor.body());
+    });
+  }
+
+  fail(problem: Problem): void {
+    this.problem(problem);
+  }
+
+  cork(work: () => void): void {
+    work();
+  }
+
+  /** A problem as the answer; `headers` are further lines of `Name: value`. */
+  problem(problem: Problem, headers: readonly string[] = [], close = false): void {
+    const head = [problemHead(problem), ...headers].join('\r\n');
+    this.send(head, JSON.stringify(problemObject(problem)), close);
+  }
+
+  /** Status line and headers as one text, and a body. */
+  send(head: string, body: string | Uint8Array, close = false): void {
+    if (this.#over) return;
+    this.#over = true;
+    responseCounts[Number.parseInt(head, 10)]! += 1;
+    const res = this.#res;
+    res.cork(() => {
+      res.writeStatus(head);
+      res.end(body, close);
+    });
+  }
+}
+
+/**
+ * The one boundary of every public handler: aborts are noticed, a throw becomes a 500 that tells nothing.
+ * @param onError gets what was thrown
+ */
+export function guarded(
+  handle: (exchange: HttpExchange, req: HttpRequest, res: HttpResponse) => void,
+  onError: (error: unknown) => void,
+): (res: HttpResponse, req: HttpRequest) => void {
+  return (res, req) => {
+    const exchange = new HttpExchange(res);
+    try {
+      handle(exchange, req, res);
+    } catch (error) {
+      onError(error);
+      exchange.problem({ code: 'internal' });
+    }
+  };
+}

@@ -1,0 +1,100 @@
+// The admin port of a running edge: what its routes need, from the parts of the node.
+
+import type { Logger } from 'pino';
+import type { Config } from '../core/config.js';
+import { err, ok, type Result } from '../core/result.js';
+import { TokenVerifier } from '../core/token.js';
+import { adminAuthorizer } from '../http/admin-auth.js';
+import { type AdminServer, createAdminServer } from '../http/admin-server.js';
+import type { IndexerClient } from './indexer-client.js';
+import type { AdmissionGateway } from './admission-gateway.js';
+import type { InvestorBalances } from './admin-investors.js';
+import { edgeAdminRoutes } from './admin-routes.js';
+import { EdgeAudit } from './audit.js';
+import { monotonicMs, nowMs } from './clocks.js';
+import { metricSources } from './metric-sources.js';
+import { Metrics } from './metrics.js';
+import type { NodeParts } from './node-parts.js';
+import type { StartState } from './start-state.js';
+import { isReady, type Readiness, StatusReport } from './status.js';
+
+export interface NodeAdminModules {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly state: StartState;
+  readonly parts: NodeParts;
+  readonly readiness: Readiness;
+  /** From start to ready; null until then. */
+  readonly recoveryS: () => number | null;
+  readonly httpConnections: () => number;
+}
+
+/** Listens on the admin port; the error is for the operator. */
+export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<AdminServer, string>> {
+  const { config, logger, state, parts, readiness } = modules;
+  const { counters, head, epoch, indexer } = state;
+  const { rounds, views, outbox, upkeep } = parts;
+  const outboxDepth = (): number => {
+    parts.index.refresh();
+    return parts.index.outboxCount();
+  };
+  const sources = metricSources({
+    ...parts,
+    counters,
+    head,
+    ready: () => isReady(readiness),
+    recoveryS: modules.recoveryS,
+    httpConnections: modules.httpConnections,
+    outboxDepth,
+    nowMs,
+    monotonicMs,
+  });
+  return createAdminServer({
+    host: config.adminHost,
+    port: config.adminPort,
+    authorize: adminAuthorizer(new TokenVerifier(state.token), nowMs),
+    logger,
+    routes: edgeAdminRoutes({
+      rounds,
+      views,
+      metrics: new Metrics(sources),
+      readiness,
+      status: new StatusReport({ sources, readiness, nowMs, monotonicMs }),
+      audit: new EdgeAudit({
+        config,
+        upkeep,
+        counters,
+        head,
+        rounds,
+        barrier: () => parts.gateway.barrier(),
+        watermark: () => state.store.read(),
+        epoch,
+        logger,
+      }),
+      replayer: {
+        replay: async (dryRun) => {
+          const unconfirmed = outboxDepth();
+          return ok({ dryRun, unconfirmed, published: dryRun ? 0 : outbox.replay() });
+        },
+      },
+      investors: cachedBalances(indexer, parts.gateway),
+    }),
+  });
+}
+
+function cachedBalances(indexer: IndexerClient, gateway: AdmissionGateway): InvestorBalances {
+  return {
+    get: async (investor) => {
+      const found = await indexer.run({ kind: 'investor', investor });
+      if (!found.ok || found.value === null || !found.value.known) return null;
+      const { balance, currency, eligible } = found.value;
+      return { investor, balance, currency, eligible };
+    },
+    put: async (lines) => {
+      const stored = await indexer.run({ kind: 'balances', lines });
+      if (!stored.ok) return err({ code: 'not-durable', detail: stored.error.message, retryAfterS: 5 });
+      await gateway.refreshInvestors(lines.map(({ investor }) => investor));
+      return ok(stored.value);
+    },
+  };
+}

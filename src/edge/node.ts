@@ -1,0 +1,206 @@
+// The edge node: recovery first, then the threads, then the ports, and the tails last. A stop goes the other way.
+// Whatever ends admission for good ends the process, in order: restart is the recovery path.
+
+import type { Logger } from 'pino';
+import type { Config } from '../core/config.js';
+import { EXIT } from '../core/exit-codes.js';
+import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
+import { err, ok, type Result } from '../core/result.js';
+import { type DirLock, lockDir } from '../engines/dir-lock.js';
+import type { AdminServer } from '../http/admin-server.js';
+import { monotonicMs, nowMs } from './clocks.js';
+import { FatalSwitch } from './fatal-switch.js';
+import { VERSION } from './metric-sources.js';
+import { startNodeAdmin } from './node-admin.js';
+import { makeParts, type NodeParts } from './node-parts.js';
+import { openapiJson } from './openapi.js';
+import { type PublicServer, startPublicServer } from './public-server.js';
+import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
+import type { Readiness, ReadinessPart } from './status.js';
+
+export interface EdgeNode {
+  readonly publicPort: number;
+  readonly adminPort: number;
+  /** Not ready, no new connections, what is in flight is finished, everything is flushed. */
+  stop(): Promise<void>;
+  /** Settles when admission has ended for good and the grace for clients is over; never otherwise. */
+  readonly failed: Promise<StartFailure>;
+}
+
+export interface EdgeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+}
+
+/** Starts the node; resolves when it is ready, or with why it cannot be. */
+export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, StartFailure>> {
+  const { config, logger } = options;
+  makePlaces(config.dataDir);
+  const lock = await lockDir('edge', config.dataDir);
+  if (!lock.ok) {
+    const exitCode = lock.error.code === 'held' ? EXIT.tryAgain : EXIT.internal;
+    return err({ message: lock.error.message, exitCode });
+  }
+  const failure = new FatalSwitch(logger);
+  const state = await recoverState(config, ({ message }) => failure.trip(message));
+  if (!state.ok) {
+    await lock.value.release();
+    return state;
+  }
+  const node = new RunningEdge(options, state.value, failure, lock.value);
+  const refusal = await node.start();
+  return refusal === null ? ok(node) : err(refusal);
+}
+
+type Phase = 'starting' | 'ready' | 'draining';
+
+class RunningEdge implements EdgeNode {
+  readonly failed: Promise<StartFailure>;
+  readonly #options: EdgeOptions;
+  readonly #state: StartState;
+  readonly #failure: FatalSwitch;
+  readonly #lock: DirLock;
+  readonly #parts: NodeParts;
+  #phase: Phase = 'starting';
+  #recoveryS: number | null = null;
+  #admin: AdminServer | null = null;
+  #server: PublicServer | null = null;
+  #housekeeping: NodeJS.Timeout | null = null;
+
+  constructor(options: EdgeOptions, state: StartState, failure: FatalSwitch, lock: DirLock) {
+    this.#options = options;
+    this.#state = state;
+    this.#failure = failure;
+    this.#lock = lock;
+    this.#parts = makeParts(options.config, state, failure, options.logger);
+    this.failed = failure.settled;
+  }
+
+  get publicPort(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  get adminPort(): number {
+    return this.#admin?.port ?? 0;
+  }
+
+  /** Listens and begins; why it cannot, or null. */
+  async start(): Promise<StartFailure | null> {
+    const startedMs = monotonicMs();
+    const { logger } = this.#options;
+    const { recovered, epoch } = this.#state;
+    const { rounds, watermark, gateway } = this.#parts;
+    await rounds.restore(recovered.rounds.map(({ definition }) => definition));
+    // The new epoch is on record before the first verdict under it.
+    if (!(await watermark.write())) return this.#giveUp('the watermark cannot be written', EXIT.internal);
+    await gateway.barrier();
+    const busy = await this.#listen();
+    if (busy !== null) return this.#giveUp(busy, EXIT.tryAgain);
+    await this.#begin();
+    this.#recoveryS = (monotonicMs() - startedMs + recovered.recoveryMs) / 1000;
+    const { replayedRows, torn, rebuilt } = recovered;
+    logger.info({ recoveryS: this.#recoveryS, replayedRows, torn, rebuilt, epoch }, 'recovered');
+    if (rebuilt !== null)
+      logger.warn('the index was built again: balances are unknown until they are imported');
+    return null;
+  }
+
+  async stop(): Promise<void> {
+    const { gateway, registry, intake, bus, rounds, outbox } = this.#parts;
+    this.#phase = 'draining';
+    gateway.setGate({ code: 'draining', retryAfterS: 1 });
+    this.#server?.stopListening();
+    rounds.stop();
+    outbox.stop();
+    await Promise.race([gateway.drained(), late(EDGE_DRAIN_MS)]);
+    registry.stop();
+    await intake.stop();
+    await bus.close();
+    await this.#parts.watermark.write();
+    await this.#close();
+  }
+
+  async #listen(): Promise<string | null> {
+    const { config, logger } = this.#options;
+    const admin = await startNodeAdmin({
+      config,
+      logger,
+      state: this.#state,
+      parts: this.#parts,
+      readiness: this.#readiness(),
+      recoveryS: () => this.#recoveryS,
+      httpConnections: () => this.#server?.connections() ?? 0,
+    });
+    if (!admin.ok) return admin.error;
+    this.#admin = admin.value;
+    const server = await startPublicServer(config.host, config.port, {
+      ...this.#parts,
+      openapi: openapiJson(VERSION),
+      origins: config.origins,
+      clock: nowMs,
+      onError: (error) => logger.error({ error: String(error) }, 'public: a handler threw'),
+    });
+    if (!server.ok) return server.error;
+    this.#server = server.value;
+    return null;
+  }
+
+  async #begin(): Promise<void> {
+    const { gateway, upkeep, follower, watermark, outbox, intake, registry, rounds } = this.#parts;
+    const { head } = this.#state;
+    this.#housekeeping = setInterval(() => {
+      gateway.expire();
+      if (head.segmentReady <= head.segment) upkeep.preallocate();
+    }, UPKEEP_MS);
+    follower.start();
+    watermark.start();
+    outbox.start();
+    intake.start();
+    registry.start();
+    await rounds.start();
+    this.#phase = 'ready';
+  }
+
+  #readiness(): Readiness {
+    return {
+      parts: () => {
+        const broken = this.#state.head.failure ?? this.#failure.reason;
+        const closed = this.#parts.gateway.closedBy;
+        return [
+          part('journal', broken === null, String(broken)),
+          part('lifecycle', this.#phase === 'ready', this.#phase),
+          part('admission', closed === null, closed?.detail ?? closed?.code ?? ''),
+        ];
+      },
+    };
+  }
+
+  async #giveUp(message: string, exitCode: number): Promise<StartFailure> {
+    await this.#parts.bus.close();
+    await this.#close();
+    return { message, exitCode };
+  }
+
+  /** Ends what is left: timers, ports, threads, the lock. */
+  async #close(): Promise<void> {
+    const { gateway, upkeep, follower, watermark, index } = this.#parts;
+    const { indexer } = this.#state;
+    if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
+    follower.stop();
+    watermark.stop();
+    await indexer.run({ kind: 'close' });
+    await this.#admin?.close();
+    this.#server?.close();
+    await Promise.all([gateway.close(), upkeep.close(), index.close()]);
+    await indexer.end();
+    await this.#lock.release();
+  }
+}
+
+function part(name: string, ready: boolean, detail: string): ReadinessPart {
+  return ready ? { name, ready } : { name, ready, detail };
+}
+
+function late(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

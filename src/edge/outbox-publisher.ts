@@ -1,0 +1,194 @@
+// The outbox: accepted investments go to the ledger, and again, until their outcome has been journaled.
+//
+// The journal is the outbox's store; the index lists what has no outcome yet. Published and unconfirmed rows are kept
+// to a window, so that neither the bus nor the ledger ever holds the rush: it waits here, on disk, in order.
+
+import type { Logger } from 'pino';
+import {
+  OUTBOX_PUBLISH_MAX,
+  OUTBOX_REPUBLISH_MAX_MS,
+  OUTBOX_REPUBLISH_MIN_MS,
+  OUTBOX_TICK_MS,
+  OUTBOX_WINDOW,
+} from '../core/limits.js';
+import { investmentId } from '../core/ids.js';
+import { timestamp } from '../core/investment-view.js';
+import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
+import type { RoundDefinition } from '../core/round.js';
+import type { VerdictRow } from '../core/rows.js';
+import type { Publisher } from '../engines/bus.js';
+
+/** Accepted rows without an outcome, oldest first, above `sequence`; only what is synced is ever listed. */
+export interface OutboxSource {
+  outboxAfter(sequence: number, limit: number): readonly VerdictRow[];
+}
+
+export interface OutboxModules {
+  readonly source: OutboxSource;
+  readonly bus: Publisher;
+  readonly journalId: string;
+  readonly epoch: number;
+  readonly roundByNumber: (number: number) => RoundDefinition | undefined;
+  readonly logger: Logger;
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
+  /** 0 to 1, for the jitter. */
+  readonly random: () => number;
+}
+
+interface Unconfirmed {
+  readonly body: Buffer;
+  readonly acceptedAtMs: number;
+  /** When it is to be published (again). */
+  dueAtMs: number;
+  attempts: number;
+  /** The bus has it and has not said what became of it. */
+  inFlight: boolean;
+}
+
+export class OutboxPublisher {
+  readonly #modules: OutboxModules;
+  readonly #unconfirmed = new Map<number, Unconfirmed>();
+  /** Outcomes that came while the index may still list their row. */
+  readonly #justDone = new Set<number>();
+  #after = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #republished = 0;
+
+  constructor(modules: OutboxModules) {
+    this.#modules = modules;
+  }
+
+  /** Published, without an outcome. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.size;
+  }
+
+  /** Publications that were repetitions. */
+  get republished(): number {
+    return this.#republished;
+  }
+
+  /** When the oldest unconfirmed one was accepted, in milliseconds since the epoch; null when there is none. */
+  get oldestAcceptedAtMs(): number | null {
+    for (const { acceptedAtMs } of this.#unconfirmed.values()) return acceptedAtMs;
+    return null;
+  }
+
+  start(): void {
+    this.#modules.bus.onConnectedChange((connected) => {
+      if (connected) this.tick();
+    });
+    this.#timer = setInterval(() => this.tick(), OUTBOX_TICK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  /** The outcome of this row has been journaled: it is done. */
+  confirm(sequence: number): void {
+    this.#justDone.add(sequence);
+    if (this.#justDone.size > 4 * OUTBOX_WINDOW) {
+      const oldest = this.#justDone.values().next();
+      if (!oldest.done) this.#justDone.delete(oldest.value);
+    }
+    this.#unconfirmed.delete(sequence);
+  }
+
+  /** Publishes every unconfirmed row again, now; returns how many. The rest of the outbox follows by itself. */
+  replay(): number {
+    const now = this.#modules.clock();
+    let count = 0;
+    for (const each of this.#unconfirmed.values()) {
+      if (each.inFlight) continue;
+      each.dueAtMs = now;
+      count++;
+    }
+    this.tick();
+    return count;
+  }
+
+  /** Takes in new rows while the window has room, and publishes what is due. */
+  tick(): void {
+    const { bus } = this.#modules;
+    if (!bus.connected) return;
+    this.#fill();
+    const now = this.#modules.clock();
+    let batch: number[] = [];
+    for (const [sequence, each] of this.#unconfirmed) {
+      if (each.inFlight || each.dueAtMs > now) continue;
+      batch.push(sequence);
+      if (batch.length < OUTBOX_PUBLISH_MAX) continue;
+      this.#publish(batch);
+      batch = [];
+    }
+    if (batch.length > 0) this.#publish(batch);
+  }
+
+  #fill(): void {
+    const room = OUTBOX_WINDOW - this.#unconfirmed.size;
+    if (room <= 0) return;
+    const { source, clock } = this.#modules;
+    for (const row of source.outboxAfter(this.#after, room)) {
+      this.#after = row.sequence;
+      if (this.#justDone.has(row.sequence)) continue;
+      const body = this.#encode(row);
+      if (body === null) continue;
+      const fresh = { body, acceptedAtMs: row.at, dueAtMs: clock(), attempts: 0, inFlight: false };
+      this.#unconfirmed.set(row.sequence, fresh);
+    }
+  }
+
+  #encode(row: VerdictRow): Buffer | null {
+    const { journalId, epoch, roundByNumber, logger } = this.#modules;
+    const round = roundByNumber(row.round);
+    if (round === undefined) {
+      logger.error({ sequence: row.sequence, round: row.round }, 'outbox: a row of an unknown round');
+      return null;
+    }
+    const message: InvestmentMessage = {
+      id: investmentId(journalId, row.sequence),
+      round: round.id,
+      investor: row.investor,
+      amount: row.amount,
+      currency: round.currency,
+      sequence: row.sequence,
+      epoch,
+      acceptedAt: timestamp(row.at),
+      cap: round.cap,
+    };
+    return encodeMessage(message);
+  }
+
+  #publish(sequences: readonly number[]): void {
+    const { bus, clock, logger } = this.#modules;
+    const entries = sequences.map((sequence) => this.#unconfirmed.get(sequence)!);
+    for (const entry of entries) {
+      if (entry.attempts > 0) this.#republished++;
+      entry.attempts++;
+      entry.inFlight = true;
+    }
+    void bus
+      .publish(
+        TOPICS.investments,
+        entries.map(({ body }) => body),
+      )
+      .then((result) => {
+        const now = clock();
+        for (const entry of entries) {
+          entry.inFlight = false;
+          entry.dueAtMs = result.ok ? now + this.#patience(entry.attempts) : now + OUTBOX_TICK_MS;
+        }
+        if (!result.ok && result.error !== 'closed')
+          logger.debug({ reason: result.error }, 'outbox: publish again');
+      });
+  }
+
+  /** How long the ledger has before a row is published again: doubled each time, with up to a quarter of jitter. */
+  #patience(attempts: number): number {
+    const base = Math.min(OUTBOX_REPUBLISH_MAX_MS, OUTBOX_REPUBLISH_MIN_MS * 2 ** Math.min(attempts - 1, 10));
+    return base * (1 + this.#modules.random() / 4);
+  }
+}

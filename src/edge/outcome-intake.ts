@@ -1,0 +1,164 @@
+// What comes back from the ledger: outcomes, journaled in batches before they are finished, and balances for the cache.
+// A message is finished only when what it says is durable here; if this process dies before, it comes again.
+
+import type { Logger } from 'pino';
+import { sequenceOfId } from '../core/ids.js';
+import { OUTCOME_REQUEUE_MS, OUTCOMES_BATCH_MAX, OUTCOMES_IN_FLIGHT_MAX } from '../core/limits.js';
+import {
+  type BalanceMessage,
+  decodeBalanceMessage,
+  decodeOutcomeMessage,
+  type OutcomeMessage,
+  TOPICS,
+} from '../core/messages.js';
+import type { Result } from '../core/result.js';
+import type { Message, Subscriber, Subscription } from '../engines/bus.js';
+import type { OutcomeApplied } from '../workers/protocol.js';
+
+export interface IntakeModules {
+  readonly bus: Subscriber;
+  readonly journalId: string;
+  /** Journals the outcomes; null when the journal has failed. */
+  readonly applyOutcomes: (outcomes: readonly OutcomeMessage[]) => Promise<readonly OutcomeApplied[] | null>;
+  /** Stores newer balances in the index and has the shards take notice; false when it failed. */
+  readonly applyBalances: (balances: readonly BalanceMessage[]) => Promise<boolean>;
+  /** The row has its outcome. */
+  readonly onDone: (sequence: number) => void;
+  /** For the investor's live connections. */
+  readonly onOutcome: (round: string, investor: string, investment: Record<string, unknown>) => void;
+  readonly logger: Logger;
+}
+
+/** Counts since the start, for the metrics. */
+export interface IntakeCounts {
+  applied: number;
+  duplicates: number;
+  unknown: number;
+  conflicts: number;
+  poison: number;
+}
+
+interface Held<T> {
+  readonly message: Message;
+  readonly value: T;
+}
+
+/** Gathers messages while one batch is in work; the next batch is all that came meanwhile. */
+class Batcher<T> {
+  readonly #waiting: Held<T>[] = [];
+  readonly #work: (batch: readonly Held<T>[]) => Promise<void>;
+  #running: Promise<void> | null = null;
+
+  constructor(work: (batch: readonly Held<T>[]) => Promise<void>) {
+    this.#work = work;
+  }
+
+  add(held: Held<T>): void {
+    this.#waiting.push(held);
+    this.#running ??= this.#drain();
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    // Lets everything that arrived in this loop turn join the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) await this.#work(this.#waiting.splice(0, OUTCOMES_BATCH_MAX));
+    this.#running = null;
+  }
+}
+
+export class OutcomeIntake {
+  readonly #modules: IntakeModules;
+  readonly #outcomes: Batcher<OutcomeMessage>;
+  readonly #balances: Batcher<BalanceMessage>;
+  #subscriptions: readonly Subscription[] = [];
+  readonly counts: IntakeCounts = { applied: 0, duplicates: 0, unknown: 0, conflicts: 0, poison: 0 };
+  /** Seconds from acceptance to outcome, of the newest outcome. */
+  lagS = 0;
+
+  constructor(modules: IntakeModules) {
+    this.#modules = modules;
+    this.#outcomes = new Batcher((batch) => this.#takeOutcomes(batch));
+    this.#balances = new Batcher((batch) => this.#takeBalances(batch));
+  }
+
+  start(): void {
+    const { bus } = this.#modules;
+    const options = { maxInFlight: OUTCOMES_IN_FLIGHT_MAX };
+    this.#subscriptions = [
+      bus.subscribe(
+        TOPICS.outcomes,
+        (message) => this.#decoded(message, decodeOutcomeMessage, this.#outcomes),
+        options,
+      ),
+      bus.subscribe(
+        TOPICS.balances,
+        (message) => this.#decoded(message, decodeBalanceMessage, this.#balances),
+        options,
+      ),
+    ];
+  }
+
+  /** Takes nothing more, and resolves when what was taken is journaled. */
+  async stop(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.close();
+    await Promise.all([this.#outcomes.idle(), this.#balances.idle()]);
+  }
+
+  #decoded<T>(message: Message, decode: (body: Uint8Array) => Result<T, string>, to: Batcher<T>): void {
+    const read = decode(message.body);
+    if (read.ok) {
+      to.add({ message, value: read.value });
+      return;
+    }
+    // It would come back for ever; what it meant is asked again by the outbox.
+    this.counts.poison++;
+    this.#modules.logger.error({ reason: read.error }, 'intake: a message that cannot be read is dropped');
+    message.finish();
+  }
+
+  async #takeOutcomes(batch: readonly Held<OutcomeMessage>[]): Promise<void> {
+    const { applyOutcomes, onDone, onOutcome, journalId, logger } = this.#modules;
+    const results = await applyOutcomes(batch.map(({ value }) => value));
+    if (results === null) {
+      for (const { message } of batch) message.requeue(OUTCOME_REQUEUE_MS);
+      return;
+    }
+    batch.forEach(({ message, value }, at) => {
+      const { result, investment } = results[at]!;
+      if (result === 'applied' || result === 'duplicate') onDone(sequenceOfId(journalId, value.id));
+      if (result === 'applied') {
+        this.counts.applied++;
+        if (investment !== null) {
+          this.lagS = lagOf(investment);
+          onOutcome(value.round, value.investor, investment);
+        }
+      } else if (result === 'duplicate') this.counts.duplicates++;
+      else {
+        if (result === 'unknown') this.counts.unknown++;
+        else this.counts.conflicts++;
+        logger.error(
+          { id: value.id, round: value.round, result },
+          'intake: an outcome that does not fit this journal',
+        );
+      }
+      message.finish();
+    });
+  }
+
+  async #takeBalances(batch: readonly Held<BalanceMessage>[]): Promise<void> {
+    const done = await this.#modules.applyBalances(batch.map(({ value }) => value));
+    for (const { message } of batch) {
+      if (done) message.finish();
+      else message.requeue(OUTCOME_REQUEUE_MS);
+    }
+  }
+}
+
+function lagOf(investment: Record<string, unknown>): number {
+  const end = investment['settledAt'] ?? investment['declinedAt'];
+  return (Date.parse(String(end)) - Date.parse(String(investment['acceptedAt']))) / 1000;
+}
