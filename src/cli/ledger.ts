@@ -1,0 +1,34 @@
+// `openbell ledger`: the process that settles what the edge admitted, as production runs it.
+
+import type { Logger } from 'pino';
+import type { Config } from '../core/config.js';
+import { EXIT } from '../core/exit-codes.js';
+import { err, ok, type Result } from '../core/result.js';
+import { tokenOptions } from '../http/token-options.js';
+import { startLedger } from '../ledger/main.js';
+import type { Failure } from './failure.js';
+import { type Service, serviceCommand } from './service.js';
+
+export async function ledgerCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  return serviceCommand(
+    {
+      role: 'ledger',
+      summary: 'Run the process that settles accepted investments at the pace of the bank.',
+      start,
+      ports: ({ port }) => ({ ledgerPort: port }),
+    },
+    argv,
+    env,
+  );
+}
+
+async function start(config: Config, logger: Logger): Promise<Result<Service & { port: number }, Failure>> {
+  const token = tokenOptions(config);
+  if (!token.ok) return err({ message: token.error, exitCode: EXIT.config });
+  const { dataDir, adminHost, ledgerPort, ledgerRatePerS: ratePerS } = config;
+  const started = await startLedger({ dataDir, adminHost, ledgerPort, ratePerS, token: token.value }, logger);
+  if (!started.ok) return started;
+  const ledger = started.value;
+  const failed = ledger.failed.then((message) => ({ message, exitCode: EXIT.internal }));
+  return ok({ port: ledger.adminPort, stop: () => ledger.stop(), failed });
+}
