@@ -1,0 +1,66 @@
+// A file of ready HTTP requests of one length, each from another investor with another token and another key, so that
+// the load generator spends its time sending: it reads a record and writes it to a socket.
+
+import { createHmac } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+export interface RequestFileOptions {
+  readonly file: string;
+  readonly records: number;
+  /** The HS256 secret of the node under test. */
+  readonly secret: string;
+  readonly round: string;
+  readonly amount: number;
+  /** Starts every investor and key, so that two files have none in common. At most 8 of A-Z a-z 0-9. */
+  readonly label: string;
+}
+
+/** A realistic token: three claims and a scope. Every one has this many bytes. */
+export const TOKEN_BYTES = 200;
+
+const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString('base64url');
+const EXPIRES_AT_S = 4_102_444_800; // the year 2100
+const SUBJECT_CHARS = 26;
+const CHUNK_BYTES = 4_194_304;
+
+/** The token of record `index`. */
+export function recordToken(options: RequestFileOptions, index: number): string {
+  const subject = `${options.label}-${index}`.padEnd(SUBJECT_CHARS, '-x');
+  const payload = `{"sub":"${subject}","exp":${EXPIRES_AT_S},"iat":1700000000,"scope":"invest"}`;
+  const signed = `${HEADER}.${Buffer.from(payload).toString('base64url')}`;
+  return `${signed}.${createHmac('sha256', options.secret).update(signed).digest('base64url')}`;
+}
+
+/** Record `index`: a whole request. */
+export function record(options: RequestFileOptions, index: number): string {
+  const body = `{"amount":${options.amount},"currency":"GBP"}`;
+  return [
+    `POST /v1/rounds/${options.round}/investments HTTP/1.1`,
+    'Host: localhost',
+    `Authorization: Bearer ${recordToken(options, index)}`,
+    `Idempotency-Key: ${`${options.label}-${index}`.padEnd(24, '_')}`,
+    'Content-Type: application/json',
+    'Accept: application/json',
+    `Content-Length: ${body.length}`,
+    '',
+    body,
+  ].join('\r\n');
+}
+
+/** Writes the file; returns the length of a record. */
+export function writeRequestFile(options: RequestFileOptions): number {
+  const recordBytes = record(options, 0).length;
+  const perChunk = Math.floor(CHUNK_BYTES / recordBytes);
+  const chunk = Buffer.allocUnsafe(perChunk * recordBytes);
+  const file = openSync(options.file, 'w');
+  try {
+    for (let first = 0; first < options.records; first += perChunk) {
+      const count = Math.min(perChunk, options.records - first);
+      for (let i = 0; i < count; i++) chunk.latin1Write(record(options, first + i), i * recordBytes, recordBytes);
+      writeSync(file, chunk, 0, count * recordBytes);
+    }
+  } finally {
+    closeSync(file);
+  }
+  return recordBytes;
+}

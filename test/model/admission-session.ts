@@ -1,0 +1,426 @@
+// Carries a scenario out on the rig and on the model at once, and compares after every step.
+
+import assert from 'node:assert/strict';
+import { must } from '../../src/core/assert.js';
+import { investmentId } from '../../src/core/ids.js';
+import type { OutcomeMessage } from '../../src/core/messages.js';
+import { packMsgpack } from '../../src/core/msgpack.js';
+import { forEachRow } from '../../src/core/row-codec.js';
+import type { RoundDefinition } from '../../src/core/round.js';
+import type { AnswerCursor } from '../../src/edge/answer-cursor.js';
+import type { AnswerTarget } from '../../src/edge/shard-queue.js';
+import { signToken } from '../../src/rush/tokens.js';
+import { JournalAuditor } from '../../src/workers/journal-audit.js';
+import { walkJournal } from '../../src/workers/journal-walk.js';
+import { REQUEST, REQUEST_FLAG } from '../../src/workers/protocol.js';
+import {
+  type AskCommand,
+  type BalanceCommand,
+  type Command,
+  currencyOf,
+  INVESTORS,
+  type OutcomeCommand,
+  ROUND_NUMBERS,
+  type Scenario,
+} from './admission-commands.js';
+import { AdmissionModel, type ModelAnswer, type ModelVerdict } from './admission-model.js';
+import { AdmissionRig, RIG_SECRET } from './admission-rig.js';
+import { checkHttp, checkLive, decodeBody, type Got, investmentView } from './answer-check.js';
+
+const START_MS = Date.parse('2026-11-23T10:00:00.000Z');
+const FAR_S = START_MS / 1000 + 86_400;
+const tokens = new Map(
+  INVESTORS.map(
+    (investor) => [investor, signToken(RIG_SECRET, { subject: investor, expiresAtS: FAR_S })] as const,
+  ),
+) as ReadonlyMap<string, string>;
+
+/** One request on its way, and what it must be answered. */
+class Ask implements AnswerTarget {
+  readonly command: AskCommand;
+  got: Got | null = null;
+  answers = 0;
+  expected: ModelAnswer | null = null;
+  expectedViews: readonly Record<string, unknown>[] | null = null;
+  asked: ModelVerdict | undefined;
+
+  constructor(command: AskCommand) {
+    this.command = command;
+  }
+
+  answer(cursor: AnswerCursor): void {
+    this.answers++;
+    this.got = { status: cursor.status, head: cursor.head(), body: Buffer.from(cursor.body()) };
+  }
+
+  fail(): void {
+    this.answers = Number.POSITIVE_INFINITY;
+  }
+
+  cork(work: () => void): void {
+    work();
+  }
+
+  get msgpack(): boolean {
+    return this.command.way.endsWith('msgpack');
+  }
+
+  get live(): boolean {
+    return this.command.ask === 'invest' && this.command.way.startsWith('live');
+  }
+}
+
+export class AdmissionSession {
+  readonly #rig: AdmissionRig;
+  readonly #shards: number;
+  readonly #model = new AdmissionModel((sequence) => this.#id(sequence));
+  #nowMs = START_MS;
+  /** Requests at each shard's queue, in their order. */
+  readonly #waiting: Ask[][];
+  restarts = 0;
+  replays = 0;
+
+  constructor(dir: string, { shards, investorsCachedMax }: Scenario) {
+    this.#shards = shards;
+    this.#waiting = Array.from({ length: shards }, () => []);
+    this.#rig = new AdmissionRig({
+      dir,
+      shards,
+      investorsCachedMax,
+      clock: () => this.#nowMs,
+      onBatch: (shard, requests) => this.#expect(shard, requests),
+      onMisrouted: (shard, target) => this.#waiting[shard]!.push(target as Ask),
+    });
+  }
+
+  get model(): AdmissionModel {
+    return this.#model;
+  }
+
+  async start(): Promise<void> {
+    await this.#rig.start();
+    for (const number of ROUND_NUMBERS) {
+      const open = {
+        name: 'r',
+        cap: 9_000,
+        minimum: 1_000,
+        maximum: 4_000,
+        opensAt: null,
+        closesAt: null,
+      } as const;
+      const unknownBalance = number === 2 ? 'allow' : 'refuse';
+      const currency = number === 3 ? 'EUR' : 'GBP';
+      const definition = { ...open, number, id: `round-${number}`, currency, unknownBalance } as const;
+      this.#changeRound('created', { ...definition, state: 'scheduled' });
+      if (number !== 3) this.#changeRound('opened', { ...definition, state: 'open' });
+    }
+    const lines = INVESTORS.map((investor) => ({
+      investor,
+      balance: 5_000,
+      currency: currencyOf(investor),
+      eligible: true,
+    }));
+    await this.#import(lines.slice(0, 4));
+  }
+
+  async run(command: Command): Promise<void> {
+    switch (command.type) {
+      case 'batch':
+        await this.#batch(command.asks);
+        break;
+      case 'outcomes':
+        this.#outcomes(command.outcomes);
+        break;
+      case 'state': {
+        const { definition } = this.#round(command.round);
+        const change = { open: 'resumed', paused: 'paused', closed: 'closed' } as const;
+        // Closed is for ever.
+        if (definition.state !== 'closed')
+          this.#changeRound(change[command.state], { ...definition, state: command.state });
+        break;
+      }
+      case 'raise': {
+        const { definition } = this.#round(command.round);
+        this.#changeRound('amended', { ...definition, cap: definition.cap + command.by });
+        break;
+      }
+      case 'import':
+        await this.#import(
+          command.balances.map((each) => ({ ...each, currency: currencyOf(each.investor) })),
+        );
+        break;
+      case 'ledger-balances':
+        this.#ledgerBalances(command.balances);
+        break;
+      case 'catch-up':
+        await this.#rig.catchUp(command.rows);
+        break;
+      case 'time':
+        this.#nowMs += command.ms;
+        break;
+      case 'restart':
+        await this.#restart(command.how, command.loseIndex);
+    }
+    this.#checkCounters();
+  }
+
+  /** The journal and the index agree with the model, row by row and in their sums. */
+  async finish(): Promise<void> {
+    await this.#rig.catchUp(Number.POSITIVE_INFINITY);
+    const check = this.#rig.indexer.selfCheck();
+    assert.ok(check.ok && check.value.differences.length === 0, JSON.stringify(check));
+    const auditor = new JournalAuditor();
+    let verdicts = 0;
+    const walk = walkJournal(this.#rig.journalDir, Number.POSITIVE_INFINITY);
+    let step = walk.next();
+    while (!step.done) {
+      const { header, payload } = step.value;
+      const read = forEachRow(payload, header.firstSequence, header.count, (row) => {
+        auditor.add(row);
+        if (row.kind !== 'verdict') return;
+        verdicts++;
+        const expected = must(this.#model.verdicts.get(row.sequence), `verdict ${row.sequence} of the model`);
+        const { investor, round, key, amount, code } = expected;
+        assert.deepEqual(
+          [row.investor, row.round, row.key, row.amount, row.verdict],
+          [investor, round, key, amount, code],
+        );
+      });
+      assert.ok(read.ok);
+      step = walk.next();
+    }
+    assert.ok(step.value.ok, 'the journal is whole');
+    assert.equal(step.value.value.end.nextSequence, this.#model.nextSequence);
+    assert.equal(verdicts, this.#model.verdicts.size);
+    assert.deepEqual(auditor.problems, []);
+    for (const totals of auditor.totals()) {
+      const round = this.#round(totals.number);
+      const admitted = round.definition.cap - round.room;
+      const { settled, declined, investors } = round;
+      assert.deepEqual(
+        [totals.admitted, totals.settled, totals.declined, totals.investors],
+        [admitted, settled, declined, investors],
+      );
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#rig.stop('clean');
+  }
+
+  #id(sequence: number): string {
+    return investmentId(this.#rig.journalId, sequence);
+  }
+
+  #round(number: number) {
+    return must(this.#model.rounds.get(number), `round ${number}`);
+  }
+
+  #changeRound(change: Parameters<AdmissionRig['changeRound']>[0], definition: RoundDefinition): void {
+    this.#rig.changeRound(change, definition);
+    this.#model.changeRound(definition);
+  }
+
+  async #import(
+    lines: readonly { investor: string; balance: number; currency: string; eligible: boolean }[],
+  ): Promise<void> {
+    await this.#rig.importBalances(lines);
+    for (const { investor, balance, currency, eligible } of lines) {
+      this.#model.setBalance(investor, balance, currency, eligible);
+    }
+  }
+
+  #ledgerBalances(balances: readonly BalanceCommand[]): void {
+    const at = new Date(this.#nowMs).toISOString();
+    const messages = balances.map(({ investor, balance, eligible, versionStep }) => {
+      const version = Math.max(1, this.#model.account(investor).version + versionStep);
+      return { investor, currency: currencyOf(investor), balance, eligible, version, at };
+    });
+    // Of one batch the highest version of an investor counts, and of equals the first.
+    this.#rig.balanceMessages(messages);
+    for (const { investor, currency, balance, eligible, version } of messages) {
+      this.#model.setBalance(investor, balance, currency, eligible, version);
+    }
+  }
+
+  async #batch(commands: readonly AskCommand[]): Promise<void> {
+    const asks = commands.map((command) => new Ask(command));
+    for (const ask of asks) this.#add(ask);
+    await this.#rig.drained();
+    for (const ask of asks) this.#check(ask);
+  }
+
+  #add(ask: Ask): void {
+    const { investor, round, key, amount, flaw, astray, way } = ask.command;
+    const owner = this.#rig.shardOf(investor);
+    const shard = astray ? (owner + 1) % this.#shards : owner;
+    const number = flaw === 'unknown-round' ? 0 : round;
+    const token = flaw === 'bad-token' ? 'e30.e30.e30' : must(tokens.get(investor), 'a token');
+    const keyText = keyOf(ask.command);
+    let flags: number = ask.msgpack ? REQUEST_FLAG.msgpackBody | REQUEST_FLAG.msgpackAnswer : 0;
+    let kind: number = REQUEST.invest;
+    let fields: [token: string, key: string, body: Record<string, unknown> | null];
+    const currency = flaw === 'other-currency' ? 'USD' : this.#currency(round);
+    const body = { amount: flaw === 'bad-body' ? 1.5 : amount, currency };
+    if (ask.command.ask !== 'invest') {
+      kind = ask.command.ask === 'one' ? REQUEST.readOne : REQUEST.readList;
+      flags &= REQUEST_FLAG.msgpackAnswer;
+      fields = [token, ask.command.ask === 'one' ? this.#pickId(ask) : '', null];
+    } else if (!ask.live) fields = [token, keyText, body];
+    else {
+      kind = REQUEST.live;
+      const own = way === 'live-msgpack' || flaw === 'bad-token';
+      fields = [
+        own ? '' : investor,
+        '',
+        { type: 'invest', key: keyText, ...body, ...(own ? { token } : {}) },
+      ];
+    }
+    const [tokenField, keyField, content] = fields;
+    const bytes =
+      content === null ? null : ask.msgpack ? packMsgpack(content) : Buffer.from(JSON.stringify(content));
+    this.#waiting[shard]!.push(ask);
+    assert.ok(this.#rig.queue(shard).add(kind, flags, number, tokenField, keyField, bytes, ask));
+  }
+
+  #currency(round: number): string {
+    return this.#round(round).definition.currency;
+  }
+
+  /** The id of some verdict, mostly of another investor or round: those are not to be seen. */
+  #pickId(ask: Ask): string {
+    const { key, investor, round } = ask.command;
+    const mine = this.#model.list(investor, round);
+    ask.asked = key < 3 ? mine[key] : [...this.#model.verdicts.values()][key];
+    return ask.asked === undefined ? 'nothing' : this.#id(ask.asked.sequence);
+  }
+
+  /** A batch is about to be decided: what must come of it. */
+  #expect(shard: number, requests: number): void {
+    const reads: Ask[] = [];
+    for (const ask of this.#waiting[shard]!.splice(0, requests)) {
+      const { command } = ask;
+      const { investor, round, amount, flaw } = command;
+      if (flaw === 'bad-token') ask.expected = { kind: 'refusal', code: 'unauthenticated', members: {} };
+      else if (this.#rig.shardOf(investor) !== shard) continue;
+      else if (command.ask !== 'invest') {
+        if (flaw === 'unknown-round')
+          ask.expected = { kind: 'refusal', code: 'round-not-found', members: {} };
+        else reads.push(ask);
+      } else if (flaw === 'bad-key' || flaw === 'bad-body') {
+        ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
+      } else {
+        const currency = flaw === 'other-currency' ? 'USD' : this.#currency(round);
+        const number = flaw === 'unknown-round' ? 0 : round;
+        ask.expected = this.#model.invest(
+          { investor, round: number, key: keyOf(command), amount, currency },
+          this.#nowMs,
+        );
+        if (ask.expected.kind === 'verdict' && ask.expected.replayed) this.replays++;
+      }
+    }
+    // Reads are rendered after the commit: they see the whole batch.
+    for (const ask of reads) ask.expectedViews = this.#views(ask);
+  }
+
+  #views(ask: Ask): Record<string, unknown>[] {
+    const { investor, round } = ask.command;
+    const id = this.#round(round).definition.id;
+    const mine = this.#model.list(investor, round);
+    const shown =
+      ask.command.ask === 'list' ? mine : mine.filter((each) => each.sequence === ask.asked?.sequence);
+    return shown.map((each) => investmentView(this.#rig.journalId, each, id));
+  }
+
+  #check(ask: Ask): void {
+    const { command, msgpack, expected, expectedViews } = ask;
+    assert.equal(ask.answers, 1, 'one answer');
+    const got = must(ask.got, 'an answer');
+    const round = this.#round(command.round).definition.id;
+    const { journalId } = this.#rig;
+    if (expected !== null) {
+      const body = command.flaw === 'bad-key' || command.flaw === 'bad-body';
+      if (!ask.live) checkHttp(got, expected, journalId, round, msgpack);
+      // A message that is not valid is a problem, not a verdict.
+      else if (body) assert.equal(decodeBody(got.body, msgpack)['type'], 'problem');
+      else checkLive(got, expected, keyOf(command), journalId, round, msgpack);
+    } else if (command.ask === 'list') {
+      assert.deepEqual(decodeBody(got.body, msgpack)['investments'], expectedViews);
+    } else if (expectedViews?.length === 0) assert.equal(got.status, 404);
+    else assert.deepEqual(decodeBody(got.body, msgpack), expectedViews?.[0]);
+  }
+
+  #outcomes(commands: readonly OutcomeCommand[]): void {
+    const byShard: OutcomeMessage[][] = Array.from({ length: this.#shards }, () => []);
+    for (const command of commands) {
+      const message = this.#outcomeMessage(command);
+      if (message !== null) byShard[this.#rig.shardOf(message.investor)]!.push(message);
+    }
+    byShard.forEach((messages, shard) => {
+      if (messages.length === 0) return;
+      const applied = this.#rig.outcomes(shard, messages);
+      messages.forEach((message, at) => {
+        const reason = message.reason ?? null;
+        const result = this.#model.outcome({ ...message, reason }, this.#nowMs);
+        const verdict = this.#model.verdicts.get(message.sequence)!;
+        const investment =
+          result === 'applied' ? investmentView(this.#rig.journalId, verdict, message.round) : null;
+        assert.deepEqual(applied[at], { result, investment });
+      });
+    });
+  }
+
+  #outcomeMessage(command: OutcomeCommand): OutcomeMessage | null {
+    const { settled, balance, eligible, versionStep, unknown } = command;
+    const verdicts = [...this.#model.verdicts.values()];
+    const verdict = verdicts[Math.floor(command.which * verdicts.length)];
+    if (verdict === undefined) return null;
+    const { investor, round } = verdict;
+    // One beyond the end is a row of nothing.
+    const sequence = unknown ? this.#model.nextSequence + 1_000 : verdict.sequence;
+    return {
+      id: this.#id(sequence),
+      round: this.#round(round).definition.id,
+      investor,
+      sequence,
+      amount: verdict.amount + (command.otherAmount ? 1 : 0),
+      currency: verdict.currency,
+      state: settled ? 'settled' : 'declined',
+      ...(settled ? {} : { reason: 'insufficient-funds' as const }),
+      balance,
+      balanceVersion: this.#model.account(investor).version + versionStep,
+      eligible,
+      at: new Date(this.#nowMs).toISOString(),
+    };
+  }
+
+  async #restart(how: 'clean' | 'crash', loseIndex: boolean): Promise<void> {
+    this.restarts++;
+    await this.#rig.stop(how);
+    if (loseIndex) {
+      this.#rig.loseIndex();
+      this.#model.forgetBalances();
+    }
+    await this.#rig.start();
+  }
+
+  #checkCounters(): void {
+    const { counters } = this.#rig;
+    for (const [number, round] of this.#model.rounds) {
+      const { room, investors, settled, declined, definition, refusedMin } = round;
+      const real = [
+        counters.room(number),
+        counters.investors(number),
+        counters.settled(number),
+        counters.declined(number),
+      ];
+      assert.deepEqual(real, [room, investors, settled, declined], `counters of ${definition.id}`);
+      assert.ok(room >= 0 && room <= definition.cap, 'I1');
+      assert.ok(room < refusedMin, 'I12: what was refused for room still has none');
+    }
+  }
+}
+
+function keyOf({ key, flaw }: AskCommand): string {
+  return flaw === 'bad-key' ? 'not a key' : `key-${key}`;
+}
