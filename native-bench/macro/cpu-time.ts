@@ -37,7 +37,8 @@ export function readCpuTimes(pid: number): CpuTimes {
 }
 
 export function cpuUse(pid: number, before: CpuTimes, after: CpuTimes): CpuUse {
-  const used = (thread: number): number => (after.threads.get(thread) ?? 0) - (before.threads.get(thread) ?? 0);
+  const used = (thread: number): number =>
+    (after.threads.get(thread) ?? 0) - (before.threads.get(thread) ?? 0);
   const others = [...after.threads.keys()].filter((thread) => thread !== pid).map(used);
   const busiestS = Math.max(0, ...others);
   return {

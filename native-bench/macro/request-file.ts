@@ -1,8 +1,8 @@
 // A file of ready HTTP requests of one length, each from another investor with another token and another key, so that
 // the load generator spends its time sending: it reads a record and writes it to a socket.
 
-import { createHmac } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { signToken } from '../../src/core/token-signing.js';
 
 export interface RequestFileOptions {
   readonly file: string;
@@ -15,20 +15,19 @@ export interface RequestFileOptions {
   readonly label: string;
 }
 
-/** A realistic token: three claims and a scope. Every one has this many bytes. */
-export const TOKEN_BYTES = 200;
-
-const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString('base64url');
 const EXPIRES_AT_S = 4_102_444_800; // the year 2100
-const SUBJECT_CHARS = 26;
+/** A subject as long as this makes a token of 200 bytes. */
+const SUBJECT_CHARS = 29;
 const CHUNK_BYTES = 4_194_304;
 
 /** The token of record `index`. */
 export function recordToken(options: RequestFileOptions, index: number): string {
-  const subject = `${options.label}-${index}`.padEnd(SUBJECT_CHARS, '-x');
-  const payload = `{"sub":"${subject}","exp":${EXPIRES_AT_S},"iat":1700000000,"scope":"invest"}`;
-  const signed = `${HEADER}.${Buffer.from(payload).toString('base64url')}`;
-  return `${signed}.${createHmac('sha256', options.secret).update(signed).digest('base64url')}`;
+  return signToken(options.secret, {
+    subject: `${options.label}-${index}`.padEnd(SUBJECT_CHARS, '-x'),
+    expiresAtS: EXPIRES_AT_S,
+    scope: 'invest',
+    audience: 'openbell',
+  });
 }
 
 /** Record `index`: a whole request. */
@@ -56,7 +55,8 @@ export function writeRequestFile(options: RequestFileOptions): number {
   try {
     for (let first = 0; first < options.records; first += perChunk) {
       const count = Math.min(perChunk, options.records - first);
-      for (let i = 0; i < count; i++) chunk.latin1Write(record(options, first + i), i * recordBytes, recordBytes);
+      for (let i = 0; i < count; i++)
+        chunk.latin1Write(record(options, first + i), i * recordBytes, recordBytes);
       writeSync(file, chunk, 0, count * recordBytes);
     }
   } finally {

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { adminCall, createRound, type EdgeProcess, startEdgeProcess } from '../../test/harness/node-process.js';
+import { createRound, type EdgeProcess, startEdgeProcess } from '../../test/harness/node-process.js';
 
 export interface Target {
   readonly name: 'openbell' | 'constant';
@@ -22,7 +22,13 @@ const EDGE_ENV = { OPENBELL_INVESTOR_RATE: '10', OPENBELL_LOG_LEVEL: 'warn' };
 
 export async function startEdge(dataDir: string, round: string, amount: number): Promise<EdgeTarget> {
   const edge = await startEdgeProcess({ dataDir, env: EDGE_ENV });
-  await createRound(edge, { id: round, cap: 9e15, minimum: amount, maximum: amount, unknownBalance: 'allow' });
+  await createRound(edge, {
+    id: round,
+    cap: 9e15,
+    minimum: amount,
+    maximum: amount,
+    unknownBalance: 'allow',
+  });
   return {
     name: 'openbell',
     pid: edge.pid,
@@ -46,12 +52,17 @@ async function readCounts(edge: EdgeProcess): Promise<{ admitted: number; syncs:
 }
 
 /** What an edge answers to this request, as the constant server is to answer it. */
-export async function probe(url: string, request: string): Promise<{ readonly head: string; readonly body: string }> {
+export async function probe(
+  url: string,
+  request: string,
+): Promise<{ readonly head: string; readonly body: string }> {
   const [headers = '', sent = ''] = request.split('\r\n\r\n');
   const [line = '', ...lines] = headers.split('\r\n');
   const answer = await fetch(new URL(line.split(' ')[1] ?? '', url), {
     method: 'POST',
-    headers: lines.filter((each) => !/^(host|content-length):/i.test(each)).map((each) => each.split(': ') as [string, string]),
+    headers: lines
+      .filter((each) => !/^(host|content-length):/i.test(each))
+      .map((each) => each.split(': ') as [string, string]),
     body: sent,
   });
   const body = await answer.text();
@@ -60,9 +71,14 @@ export async function probe(url: string, request: string): Promise<{ readonly he
   return { head: ['201 Created', ...head].join('\r\n'), body };
 }
 
-export async function startConstant(answer: { readonly head: string; readonly body: string }): Promise<Target> {
+export async function startConstant(answer: {
+  readonly head: string;
+  readonly body: string;
+}): Promise<Target> {
   const file = fileURLToPath(new URL('constant-server.js', import.meta.url));
-  const child = spawn(process.execPath, [file, JSON.stringify(answer)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [file, JSON.stringify(answer)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   const [port] = (await Promise.race([
     once(child.stdout.setEncoding('utf8'), 'data'),

@@ -35,7 +35,20 @@ const GRACE_S = 20;
 /** One thread: on two cores a second one would take from the server. Requests are never pipelined. */
 export async function runWrk(options: WrkOptions): Promise<WrkReport> {
   const { connections, seconds, url, file, recordBytes, firstRecord, records } = options;
-  const args = ['-t', '1', '-c', `${connections}`, '-d', `${seconds}s`, '--timeout', '10s', '-s', SCRIPT, url, '--'];
+  const args = [
+    '-t',
+    '1',
+    '-c',
+    `${connections}`,
+    '-d',
+    `${seconds}s`,
+    '--timeout',
+    '10s',
+    '-s',
+    SCRIPT,
+    url,
+    '--',
+  ];
   const child = spawn('wrk', [...args, file, `${recordBytes}`, `${firstRecord}`, `${records}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: (seconds + GRACE_S) * 1_000,

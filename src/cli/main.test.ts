@@ -196,11 +196,14 @@ test('audit exits 1 when anything differs, and prints what', async (t) => {
     investment: 'abc-1',
     detail: 'settled, but the edge does not know',
   };
-  const checks = [{ name: 'ledger', ok: false, detail: '1 settled, 0 known' }];
-  const edge = await stubAdmin(t, () => ({
-    status: 200,
-    body: { ok: false, checks, differences: [difference] },
-  }));
+  const report = {
+    ok: false,
+    checks: [{ name: 'ledger', ok: false, detail: '1 settled, 0 known' }],
+    differences: [difference],
+    differenceCount: 1,
+    totals: { rounds: [], accepted: 1, settled: 0, declined: 0, waiting: 1, inTransit: 0 },
+  };
+  const edge = await stubAdmin(t, () => ({ status: 200, body: report }));
   const env = { OPENBELL_JWT_SECRET: SECRET, OPENBELL_ADMIN_URL: edge.url };
   const readable = await runCli(['audit'], env);
   assert.equal(readable.code, 1);

@@ -30,6 +30,7 @@ export const crowd = {
 
 let server: AdminServer;
 let base = '';
+let onAuthorized = (): void => undefined;
 /** What is cached by investor. */
 export const cache = new Map<string, InvestorLine>();
 /** What a test may turn and read. */
@@ -38,6 +39,15 @@ export const world = {
   notReady: null as string | null,
   audits: 0,
   finishAudit: (): void => undefined,
+  /** Settles when so many more requests with a token are at their handlers. */
+  nextAuthorizations: (requests: number): Promise<void> =>
+    new Promise((resolve) => {
+      let left = requests;
+      onAuthorized = () => {
+        // The handler runs in the same turn, after this.
+        if (--left === 0) setImmediate(resolve);
+      };
+    }),
   replays: [] as boolean[],
   responses: 0,
   monotonicMs: 0,
@@ -113,8 +123,10 @@ async function start(): Promise<void> {
   const started = await createAdminServer({
     host: '127.0.0.1',
     port: 0,
-    authorize: (token) =>
-      token === 'admin' ? ok('ops') : err(token === 'investor' ? 'forbidden' : 'unauthenticated'),
+    authorize: (token) => {
+      onAuthorized();
+      return token === 'admin' ? ok('ops') : err(token === 'investor' ? 'forbidden' : 'unauthenticated');
+    },
     routes,
     logger: pino({ level: 'silent' }),
   });

@@ -48,7 +48,13 @@ test(`the shards answer what the model answers (OPENBELL_TEST_SEED=${seed})`, as
   const coverage: Coverage = { runs: 0, restarts: 0, replays: 0, codes: new Map() };
   await fc.assert(
     fc.asyncProperty(scenario, (one) => runScenario(one, coverage)),
-    { seed, numRuns: RUNS_MAX, interruptAfterTimeLimit: TIME_LIMIT_MS, markInterruptAsFailure: false },
+    {
+      seed,
+      numRuns: RUNS_MAX,
+      interruptAfterTimeLimit: TIME_LIMIT_MS,
+      markInterruptAsFailure: false,
+      includeErrorInReport: true,
+    },
   );
   const { runs, restarts, replays, codes } = coverage;
   t.diagnostic(

@@ -9,7 +9,7 @@ import { forEachRow } from '../../src/core/row-codec.js';
 import type { RoundDefinition } from '../../src/core/round.js';
 import type { AnswerCursor } from '../../src/edge/answer-cursor.js';
 import type { AnswerTarget } from '../../src/edge/shard-queue.js';
-import { signToken } from '../../src/rush/tokens.js';
+import { signToken } from '../../src/core/token-signing.js';
 import { JournalAuditor } from '../../src/workers/journal-audit.js';
 import { walkJournal } from '../../src/workers/journal-walk.js';
 import { REQUEST, REQUEST_FLAG } from '../../src/workers/protocol.js';
@@ -251,7 +251,7 @@ export class AdmissionSession {
   }
 
   #add(ask: Ask): void {
-    const { investor, round, key, amount, flaw, astray, way } = ask.command;
+    const { investor, round, amount, flaw, astray, way } = ask.command;
     const owner = this.#rig.shardOf(investor);
     const shard = astray ? (owner + 1) % this.#shards : owner;
     const number = flaw === 'unknown-round' ? 0 : round;
@@ -301,15 +301,17 @@ export class AdmissionSession {
     for (const ask of this.#waiting[shard]!.splice(0, requests)) {
       const { command } = ask;
       const { investor, round, amount, flaw } = command;
+      // A live message is read before it is known whose it is.
+      const unreadable = command.ask === 'invest' && (flaw === 'bad-key' || flaw === 'bad-body');
       if (flaw === 'bad-token') ask.expected = { kind: 'refusal', code: 'unauthenticated', members: {} };
+      else if (unreadable && ask.live) ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
       else if (this.#rig.shardOf(investor) !== shard) continue;
       else if (command.ask !== 'invest') {
         if (flaw === 'unknown-round')
           ask.expected = { kind: 'refusal', code: 'round-not-found', members: {} };
         else reads.push(ask);
-      } else if (flaw === 'bad-key' || flaw === 'bad-body') {
-        ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
-      } else {
+      } else if (unreadable) ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
+      else {
         const currency = flaw === 'other-currency' ? 'USD' : this.#currency(round);
         const number = flaw === 'unknown-round' ? 0 : round;
         ask.expected = this.#model.invest(
