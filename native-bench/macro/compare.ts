@@ -38,11 +38,9 @@ export async function compare(edge: EdgeTarget, constant: Target, options: Compa
     const report = await runWrk({ url: target.url, connections, seconds, file, recordBytes, ...records });
     const cpu = cpuUse(target.pid, before, readCpuTimes(target.pid));
     const now = await edge.counts();
-    if (target === edge) {
-      nextRecord += recordsPerBlock;
-      checkAdmitted(report, now.admitted - counted.admitted, connections);
-    }
+    if (target === edge) nextRecord += recordsPerBlock;
     checkReport(target, report);
+    if (target === edge) checkAdmitted(report, now.admitted - counted.admitted, connections);
     const perSecond = report.requests / (report.durationUs / 1e6);
     return { ...report, target: target.name, round, perSecond, cpu, syncs: now.syncs - counted.syncs };
   };
@@ -61,7 +59,9 @@ export async function compare(edge: EdgeTarget, constant: Target, options: Compa
 }
 
 function checkReport(target: Target, { refused, failed, ranOut, requests }: WrkReport): void {
-  if (ranOut) throw new Error('the request file was too short: some requests went out twice');
+  // The constant server does not mind, and is faster than a file can be long.
+  if (ranOut && target.name === 'openbell')
+    throw new Error('too few records (--per-second-max): some went out twice');
   if (requests === 0 || refused > 0 || failed > 0) {
     throw new Error(`${target.name}: ${requests} answers, of which ${refused} no 201, and ${failed} failed`);
   }

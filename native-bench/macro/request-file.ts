@@ -17,7 +17,7 @@ export interface RequestFileOptions {
 
 const EXPIRES_AT_S = 4_102_444_800; // the year 2100
 /** A subject as long as this makes a token of 200 bytes. */
-const SUBJECT_CHARS = 29;
+const SUBJECT_CHARS = 28;
 const CHUNK_BYTES = 4_194_304;
 
 /** The token of record `index`. */

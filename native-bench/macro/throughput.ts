@@ -87,7 +87,7 @@ async function main(): Promise<void> {
       connections: { type: 'string', default: '64,256,1024' },
       rounds: { type: 'string', default: '4' },
       seconds: { type: 'string', default: '5' },
-      'per-second-max': { type: 'string', default: '60000' },
+      'per-second-max': { type: 'string', default: '40000' },
       scratch: { type: 'string', default: tmpdir() },
     },
   });

@@ -39,6 +39,11 @@ function printAudit({ ok, checks, differences, differenceCount, totals }: EdgeAu
   printLine(
     `${accepted} accepted: ${settled} settled, ${declined} declined, ${waiting} waiting for the ledger`,
   );
-  const sum = differenceCount === 1 ? '1 difference' : `${differenceCount} differences`;
-  printLine(ok && differenceCount === 0 ? 'no difference' : sum);
+  const failed = checks.filter((check) => !check.ok).length;
+  const isClean = ok && differenceCount === 0;
+  printLine(
+    isClean
+      ? 'no difference'
+      : `checks failed: ${failed} of ${checks.length}; differences: ${differenceCount}`,
+  );
 }

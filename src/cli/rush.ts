@@ -2,11 +2,11 @@
 
 import type { Logger } from 'pino';
 import { EXIT } from '../core/exit-codes.js';
+import { signToken } from '../core/token-signing.js';
 import { ADMIN_SCOPE } from '../http/admin-auth.js';
 import { rushOptions } from '../rush/options.js';
 import { reportText } from '../rush/report.js';
 import { type RushProgress, runRush } from '../rush/run.js';
-import { signToken } from '../core/token-signing.js';
 import { nowS } from './admin-client.js';
 import { CONFIG_OPTION, JSON_OPTION, readArguments, usageFailure } from './arguments.js';
 import { errorText, fail } from './failure.js';

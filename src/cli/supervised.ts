@@ -24,6 +24,7 @@ export class SupervisedProcess {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   #message: string | null = null;
+  #stopRequested = false;
 
   constructor(role: Role, configFile: string | undefined, env: NodeJS.ProcessEnv) {
     this.role = role;
@@ -37,8 +38,10 @@ export class SupervisedProcess {
       );
       child.once('exit', (code, signal) => {
         const end = (): void => {
+          // A process that is told to stop before it has begun to listen for that ends by the signal itself.
+          const isInOrder = this.#stopRequested && signal === 'SIGTERM';
           const message = this.#message ?? (signal === null ? null : `${role} was ended by ${signal}`);
-          resolve({ code: code ?? EXIT.internal, message });
+          resolve(isInOrder ? { code: EXIT.done, message: null } : { code: code ?? EXIT.internal, message });
         };
         // What it said last may still be in the channel, which closes after it.
         if (child.connected) child.once('disconnect', end);
@@ -56,6 +59,7 @@ export class SupervisedProcess {
 
   /** SIGTERM, and SIGKILL if that does not end it in time. */
   async stop(): Promise<Exit> {
+    this.#stopRequested = true;
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_DEADLINE_MS + 5_000);
     const exit = await this.exited;

@@ -141,6 +141,17 @@ test('a ledger that is killed is started again; when the edge is killed, all end
   assert.deepEqual(plain, ['openbell: edge was ended by SIGKILL']);
 });
 
+test('a stop while the ledger is just being started again is an orderly one', async (t) => {
+  const { child, logs } = await startUp(t, temporaryDirectory(t));
+  const { ready } = follow(logs);
+  process.kill(await ready('ledger'), 'SIGKILL');
+  const restarting = new Promise<void>((resolve) => {
+    logs.on('line', (line) => line.includes('admission goes on') && resolve());
+  });
+  await restarting;
+  await stop(child);
+});
+
 test('when up itself is killed, edge and ledger end by themselves, and it can be started again', async (t) => {
   const dataDir = temporaryDirectory(t);
   const { child, logs } = await startUp(t, dataDir);

@@ -97,6 +97,7 @@ type Event = { readonly stop: string } | { readonly edgeExit: Exit } | { readonl
 
 class Up {
   readonly #options: UpOptions;
+  /** The one that runs now; null while it waits to be started again. */
   #ledger: SupervisedProcess | null = null;
   #ledgerDown: Promise<void> = Promise.resolve();
   #stopping = false;
@@ -111,21 +112,18 @@ class Up {
     const stopRequested = signals();
     const edge = this.#start('edge');
     const firstLedger = this.#start('ledger');
+    this.#ledger = firstLedger;
     const events: Promise<Event>[] = [
       stopRequested.then((stop) => ({ stop })),
       edge.exited.then((edgeExit) => ({ edgeExit })),
     ];
     const both = Promise.all([edge.ready, firstLedger.ready]);
     const begun = await Promise.race([...events, both.then((ports) => ({ ports }))]);
-    if (!('ports' in begun)) {
-      this.#ledger = firstLedger;
-      return this.#end(begun, edge);
-    }
+    if (!('ports' in begun)) return this.#end(begun, edge);
     const [edgePorts, ledgerPorts] = begun.ports;
     if (ledgerPorts === null || edgePorts === null) {
       // A ledger that cannot even start is a matter of configuration: waiting would not mend it.
       const failed = ledgerPorts === null ? firstLedger : edge;
-      this.#ledger = firstLedger;
       return this.#end({ demoFailure: asFailure(failed.role, await failed.exited) }, edge);
     }
     this.#ledgerDown = this.#keepLedger(firstLedger);
@@ -140,17 +138,19 @@ class Up {
   async #keepLedger(first: SupervisedProcess): Promise<void> {
     const { logger } = this.#options;
     let pauseMs = LEDGER_RESTART_MIN_MS;
-    this.#ledger = first;
+    let ledger = first;
     while (!this.#stopping) {
+      this.#ledger = ledger;
       const startedAtMs = performance.now();
-      const { code, message } = await this.#ledger.exited;
+      const { code, message } = await ledger.exited;
       if (this.#stopping) return;
+      this.#ledger = null;
       if (performance.now() - startedAtMs > LEDGER_STABLE_MS) pauseMs = LEDGER_RESTART_MIN_MS;
       logger.warn({ code, cause: message, againInMs: pauseMs }, 'the ledger ended; admission goes on');
       await this.#pause(pauseMs);
       if (this.#stopping) return;
       pauseMs = Math.min(LEDGER_RESTART_MAX_MS, pauseMs * 2);
-      this.#ledger = this.#start('ledger');
+      ledger = this.#start('ledger');
     }
   }
 

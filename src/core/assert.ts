@@ -1,7 +1,7 @@
 // Assertions for programmer errors only. What a user, a peer or a disk can cause is a Result, never an assertion.
 
 /** Thrown when the program itself is wrong; nothing catches it but the process boundary. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
@@ -14,9 +14,4 @@ export function assert(condition: boolean, message: string | (() => string)): as
 export function must<T>(value: T | null | undefined, name: string): T {
   if (value === null || value === undefined) throw new AssertionError(`${name} must be present`);
   return value;
-}
-
-/** Marks a branch that the types exclude. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`unreachable: ${String(value)}`);
 }

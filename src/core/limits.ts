@@ -147,7 +147,7 @@ export const AUDIT_DEADLINE_MS = 600_000;
 /** Rates are taken over at least this much time, whoever asks and how often. */
 export const RATE_WINDOW_MS = 1_000;
 /** Rows that an audit reads before segments, which the same thread makes, get their turn: a part of a second. */
-export const AUDIT_SLICE_ROWS = 50_000;
+export const AUDIT_SLICE_ROWS = 25_000;
 /** Accepted investments that an audit compares with the ledger, at 22 bytes each; beyond, it says what it left out. */
 export const AUDIT_ACCEPTED_MAX = 8_000_000;
 /** Rows that an audit looks up in the index; of more, every n-th is, so that the look-ups take about ten seconds. */
@@ -283,6 +283,8 @@ assert(
 
 /** One frame from a client: an invest with the longest token fits. */
 export const LIVE_FRAME_BYTES_MAX = 8_192;
+/** A longer frame up to this is read, so that its sender can be told (close code 1009); one beyond is just cut off. */
+export const LIVE_FRAME_READ_BYTES_MAX = 65_536;
 /** Requests of one connection without a verdict; a gateway speaks for many users, but not without end. */
 export const LIVE_IN_FLIGHT_MAX = 4_096;
 /** Live connections of one node, each some kilobytes of buffers. */

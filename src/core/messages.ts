@@ -9,8 +9,6 @@ export const TOPICS = {
   events: 'openbell.events',
 } as const;
 
-export type Topic = (typeof TOPICS)[keyof typeof TOPICS];
-
 /** Edge to ledger: an accepted investment that waits for its money. Amounts in minor units. */
 export interface InvestmentMessage {
   readonly id: string;
@@ -44,7 +42,7 @@ export interface OutcomeMessage {
   readonly reason?: DeclineReason;
   /** The account's balance after it; 0 without an account. */
   readonly balance: number;
-  /** The account's entry count, which only grows; 0 without an account. */
+  /** The account's version: grows with each entry and each change of eligibility; 0 without an account. */
   readonly balanceVersion: number;
   readonly eligible: boolean;
   /** RFC 3339. */

@@ -1,7 +1,7 @@
 // The whole grammar behind the request reader: UTF-8, every form of JSON, members given twice. It serves the bodies
 // that are unusual or wrong, so it is written for exact answers, not for speed.
 
-import { type Result, err, ok } from './result.js';
+import { err, ok, type Result } from './result.js';
 
 /** Where a body is wrong (JSON Pointer) and why. */
 export interface MemberFault {

@@ -1,9 +1,9 @@
 // Bearer tokens (RFC 6750, 7519): who is asking, and with which scopes. Signatures by shared secret or by JWKS.
 
-import { type KeyObject, createHash, createPublicKey, hash, verify as verifySignature } from 'node:crypto';
+import { createHash, createPublicKey, hash, type KeyObject, verify as verifySignature } from 'node:crypto';
 import { assert } from './assert.js';
 import { isInvestorId } from './investor.js';
-import { TOKENS_CACHED_MAX, TOKEN_BYTES_MAX } from './limits.js';
+import { TOKEN_BYTES_MAX, TOKENS_CACHED_MAX } from './limits.js';
 
 export interface TokenOptions {
   /** HS256 secret, at least 32 bytes of UTF-8. */

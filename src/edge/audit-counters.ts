@@ -105,7 +105,7 @@ export function compareCounters(
     for (const name of COUNTED) {
       if (round[name] >= low[name] && round[name] <= high[name]) continue;
       const is = low[name] === high[name] ? `${low[name]}` : `${low[name]} to ${high[name]}`;
-      const detail = `${name} is ${round[name]} in memory, and ${is} in the journal up to sequence ${sample.at}`;
+      const detail = `${round.id}: ${name} is ${round[name]} in memory, and ${is} in the journal up to sequence ${sample.at}`;
       findings.add({ kind: 'counters-differ', round: round.id, detail });
     }
   }

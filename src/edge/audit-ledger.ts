@@ -59,7 +59,7 @@ export function checkBooks(summary: LedgerSummary, tally: LedgerTally, findings:
   for (const { round, settled, settledCount, escrow, transferred } of summary.rounds) {
     if (escrow !== settled + transferred) {
       const by = transferred === 0 ? '' : ` and ${transferred} were transferred by hand`;
-      const detail = `the escrow holds ${escrow}, but ${settled} were settled${by} (I6)`;
+      const detail = `${round}: the escrow holds ${escrow}, but ${settled} were settled${by} (I6)`;
       findings.add({ kind: 'books-escrow', round, detail });
     }
     checkSettled(findings, sums.get(round) ?? { round, settled: 0, settledCount: 0 }, settled, settledCount);
@@ -74,6 +74,6 @@ export function checkBooks(summary: LedgerSummary, tally: LedgerTally, findings:
 function checkSettled(findings: Findings, sum: LedgerRoundSum, settled: number, settledCount: number): void {
   if (sum.settled === settled && sum.settledCount === settledCount) return;
   const told = `${settled} in ${settledCount} investments`;
-  const detail = `the ledger's total is ${told}, its outcomes make ${sum.settled} in ${sum.settledCount}`;
+  const detail = `${sum.round}: the ledger's total is ${told}, its outcomes make ${sum.settled} in ${sum.settledCount}`;
   findings.add({ kind: 'books-settled', round: sum.round, detail });
 }

@@ -1,8 +1,8 @@
 // Changes of rounds, as the node carries them out: journal, shards, shared memory.
 
 import type { Counters } from '../core/counters.js';
-import { err, ok, type Result } from '../core/result.js';
 import type { Problem } from '../core/problem.js';
+import { err, ok, type Result } from '../core/result.js';
 import type { RoundChange, RoundDefinition } from '../core/round.js';
 import type { AdmissionGateway } from './admission-gateway.js';
 import type { ControlPlane } from './rounds.js';

@@ -27,6 +27,8 @@ import { FAKE_SECRET, FakeLedger } from './fake-ledger.js';
 
 const SEGMENT_BYTES = 65_536;
 const EPOCH = 3;
+/** No machine crashes in these tests. */
+const HASTY_DISK = { write: fs.writeSync, sync: (): void => undefined };
 
 export const ROUND: RoundDefinition = roundRow('created', { cap: 10_000_000 }).definition;
 
@@ -54,6 +56,8 @@ export class AuditWorld {
   readonly indexer: JournalIndexer;
   readonly ledger: FakeLedger;
   readonly segmentBytes = SEGMENT_BYTES;
+  /** As the node knows it. */
+  round = ROUND;
   /** As it is stored. */
   watermark: Watermark | null = null;
   /** Called wherever an audit waits: there the world may go on. */
@@ -75,7 +79,8 @@ export class AuditWorld {
     this.counters = counters;
     this.indexer = indexer;
     this.ledger = ledger;
-    this.#writer = new JournalWriter(this.journalDir, this.head, { segmentBytes: SEGMENT_BYTES, epoch: EPOCH });
+    const options = { segmentBytes: SEGMENT_BYTES, epoch: EPOCH, disk: HASTY_DISK };
+    this.#writer = new JournalWriter(this.journalDir, this.head, options);
     const places = { journalDir: this.journalDir, indexDir: this.indexDir };
     this.#work = new UpkeepWork({ ...places, segmentBytes: SEGMENT_BYTES, journalHead: headMemory });
   }
@@ -147,7 +152,11 @@ export class AuditWorld {
   }
 
   /** The ledger decides; `settled` unless it declines. */
-  decide(held: Held, state: 'settled' | 'declined' = 'settled', change: Partial<OutcomeMessage> = {}): OutcomeMessage {
+  decide(
+    held: Held,
+    state: 'settled' | 'declined' = 'settled',
+    change: Partial<OutcomeMessage> = {},
+  ): OutcomeMessage {
     const outcome: OutcomeMessage = {
       id: this.id(held),
       round: ROUND.id,
@@ -168,7 +177,11 @@ export class AuditWorld {
   }
 
   /** Journals an outcome; the counters follow when the shard has ended, at the next barrier at the latest. */
-  beginOutcome(held: Held, state: 'settled' | 'declined' = 'settled', change: Partial<OutcomeRow> = {}): void {
+  beginOutcome(
+    held: Held,
+    state: 'settled' | 'declined' = 'settled',
+    change: Partial<OutcomeRow> = {},
+  ): void {
     const { amount, investor, sequence } = held;
     const reason = state === 'declined' ? ('insufficient-funds' as const) : null;
     this.append(outcomeRow(investor, sequence, { amount, state, reason, ...change }));
@@ -190,6 +203,11 @@ export class AuditWorld {
     this.endAll();
   }
 
+  /** Ends the first thing that a shard has begun. */
+  endOne(): void {
+    this.#begun.shift()?.();
+  }
+
   /** Ends whatever shards have begun. */
   endAll(): void {
     const begun = this.#begun;
@@ -197,10 +215,25 @@ export class AuditWorld {
     for (const end of begun) end();
   }
 
+  /** Raises the cap as the node does: the journal first, then room and definition at once. */
+  raiseCap(by: number): void {
+    const raised = { ...this.round, cap: this.round.cap + by };
+    this.append(roundRow('amended', raised));
+    this.counters.addRoom(raised.number, by);
+    this.round = raised;
+  }
+
   /** Stores a watermark of what is durable now. */
   mark(change: Partial<Watermark> = {}): void {
     const { journalId, durableSequence: sequence } = this.head;
-    this.watermark = { epoch: EPOCH, journalId, sequence, rounds: [], at: new Date(AT).toISOString(), ...change };
+    this.watermark = {
+      epoch: EPOCH,
+      journalId,
+      sequence,
+      rounds: [],
+      at: new Date(AT).toISOString(),
+      ...change,
+    };
   }
 
   /** What the upkeep thread would answer. */
@@ -213,11 +246,17 @@ export class AuditWorld {
   async audit(secret: string = FAKE_SECRET, ledgerUrl: string = this.ledger.url): Promise<EdgeAuditReport> {
     this.ledger.onRequest = () => this.onPause();
     const audit = new EdgeAudit({
-      config: { ledgerUrl, jwtSecret: secret, jwtAudience: undefined, jwtIssuer: undefined, adminToken: undefined },
+      config: {
+        ledgerUrl,
+        jwtSecret: secret,
+        jwtAudience: undefined,
+        jwtIssuer: undefined,
+        adminToken: undefined,
+      },
       upkeep: { run: (task) => this.upkeep(task) },
       counters: this.counters,
       head: this.head,
-      rounds: { list: () => [ROUND] },
+      rounds: { list: () => [this.round] },
       barrier: async () => {
         await this.onPause();
         this.endAll();

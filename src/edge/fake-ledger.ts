@@ -15,11 +15,18 @@ export class FakeLedger {
   /** In the order of their settlement. */
   readonly outcomes: OutcomeMessage[] = [];
   /** Added to what the outcomes come to: books that are wrong. */
-  readonly wrong = { escrow: 0, entriesSum: 0, settled: 0, outcomes: 0, faults: [] as { invariant: string; detail: string }[] };
+  readonly wrong = {
+    escrow: 0,
+    entriesSum: 0,
+    settled: 0,
+    outcomes: 0,
+    faults: [] as { invariant: string; detail: string }[],
+  };
   /** Called before each answer. */
   onRequest: () => void | Promise<void> = () => undefined;
-  /** Answers nothing but this status when set. */
+  /** Answers nothing but this status when set, after so many answers. */
   refuses = 0;
+  refusesAfter = 0;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -53,7 +60,7 @@ export class FakeLedger {
 
   async #answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
     await this.onRequest();
-    if (this.refuses > 0) return { status: this.refuses, body: {} };
+    if (this.refuses > 0 && this.refusesAfter-- <= 0) return { status: this.refuses, body: {} };
     const token = bearerToken(request.headers.authorization ?? '');
     if (token === null || !authorize(token).ok) return { status: 401, body: {} };
     const { pathname, searchParams } = new URL(request.url ?? '/', this.url);

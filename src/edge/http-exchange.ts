@@ -2,7 +2,7 @@
 // request object when the handler returns, and must be told of aborts before anything waits: all of that is here.
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { type Problem, problemObject } from '../core/problem.js';
+import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { problemHead } from '../workers/answer-writer.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import type { AnswerTarget } from './shard-queue.js';
@@ -50,6 +50,21 @@ export class HttpExchange implements AnswerTarget {
   problem(problem: Problem, headers: readonly string[] = [], close = false): void {
     const head = [problemHead(problem), ...headers].join('\r\n');
     this.send(head, JSON.stringify(problemObject(problem)), close);
+  }
+
+  /** A problem as the answer to a request of any method: to HEAD without its body (RFC 9110, section 9.3.2). */
+  refuse(problem: Problem, req: HttpRequest, headers: readonly string[] = []): void {
+    if (req.getMethod() !== 'head') this.problem(problem, headers);
+    else if (!this.#over) {
+      this.#over = true;
+      responseCounts[PROBLEMS[problem.code].status]! += 1;
+      const res = this.#res;
+      res.cork(() => {
+        res.writeStatus([problemHead(problem), ...headers, 'Connection: close'].join('\r\n'));
+        // uWebSockets.js takes no further request on a connection after this call.
+        res.endWithoutBody(JSON.stringify(problemObject(problem)).length, true);
+      });
+    }
   }
 
   /** Status line and headers as one text, and a body. */

@@ -8,13 +8,13 @@ import {
   INDEX_LAG_ROWS_MAX,
   INDEX_WAIT_TICKS,
 } from '../core/limits.js';
+import { err } from '../core/result.js';
 import type {
   IndexerFailure,
   IndexerOptions,
   IndexerResult,
   IndexerTask,
 } from '../workers/indexer-protocol.js';
-import { err } from '../core/result.js';
 
 export class IndexerClient {
   readonly #pool: Piscina;

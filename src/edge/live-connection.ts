@@ -32,6 +32,7 @@ export interface LiveConnectionModules {
 export const CLOSE = {
   undecodable: 1007,
   policy: 1008,
+  tooBig: 1009,
   /** Try again later: this reader is too slow, or the node is full. */
   tryAgain: 1013,
   goingAway: 1001,

@@ -6,6 +6,7 @@ import {
   LIVE_BACKPRESSURE_BYTES_MAX,
   LIVE_CONNECTIONS_MAX,
   LIVE_FRAME_BYTES_MAX,
+  LIVE_FRAME_READ_BYTES_MAX,
   LIVE_IDLE_S,
   LIVE_IN_FLIGHT_MAX,
   TOKEN_BYTES_MAX,
@@ -95,7 +96,7 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
   };
 
   app.ws<LiveUser>('/v1/rounds/:round/live', {
-    maxPayloadLength: LIVE_FRAME_BYTES_MAX,
+    maxPayloadLength: LIVE_FRAME_READ_BYTES_MAX,
     maxBackpressure: LIVE_BACKPRESSURE_BYTES_MAX,
     idleTimeout: LIVE_IDLE_S,
     sendPingsAutomatically: true,
@@ -170,6 +171,10 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
   });
 
   function frame(connection: LiveConnection, bytes: Uint8Array, isBinary: boolean): void {
+    if (bytes.length > LIVE_FRAME_BYTES_MAX) {
+      connection.close(CLOSE.tooBig, 'message too large');
+      return;
+    }
     if (isBinary !== connection.msgpack) {
       connection.close(
         CLOSE.undecodable,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { BATCH_SIZE_BUCKETS, COMMIT_MS_BUCKETS, type Counters, STAT } from '../core/counters.js';
 import { type JournalHead, SYNC_MS_BUCKETS } from '../workers/journal-head.js';
-import { type LoopDelays, LoopDelayMonitor } from '../workers/loop-delay.js';
+import { LoopDelayMonitor, type LoopDelays } from '../workers/loop-delay.js';
 import { COUNTED_CODES } from '../workers/shard-stats.js';
 import type { AdmissionGateway } from './admission-gateway.js';
 import { responseCounts } from './http-exchange.js';

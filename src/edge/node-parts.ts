@@ -2,13 +2,13 @@
 // or has a timer yet: node.ts starts and stops them, in order.
 
 import type { Logger } from 'pino';
+import { must } from '../core/assert.js';
 import type { Config } from '../core/config.js';
 import type { Problem } from '../core/problem.js';
+import type { Bus } from '../engines/bus.js';
 import { linkSocketPath } from '../engines/link-path.js';
 import { connectLocalLink } from '../engines/local-link.js';
-import type { Bus } from '../engines/bus.js';
 import { type IndexDb, openIndex } from '../workers/index-db.js';
-import { must } from '../core/assert.js';
 import { AdmissionGateway } from './admission-gateway.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { NodeControlPlane } from './control-plane.js';

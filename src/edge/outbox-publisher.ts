@@ -4,6 +4,8 @@
 // to a window, so that neither the bus nor the ledger ever holds the rush: it waits here, on disk, in order.
 
 import type { Logger } from 'pino';
+import { investmentId } from '../core/ids.js';
+import { timestamp } from '../core/investment-view.js';
 import {
   OUTBOX_PUBLISH_MAX,
   OUTBOX_REPUBLISH_MAX_MS,
@@ -11,8 +13,6 @@ import {
   OUTBOX_TICK_MS,
   OUTBOX_WINDOW,
 } from '../core/limits.js';
-import { investmentId } from '../core/ids.js';
-import { timestamp } from '../core/investment-view.js';
 import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { VerdictRow } from '../core/rows.js';

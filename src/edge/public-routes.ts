@@ -48,7 +48,7 @@ export function addPublicRoutes(app: TemplatedApp, modules: PublicModules): void
     guarded(handle, onError);
 
   const notAllowed = (allow: string) =>
-    on((exchange) => exchange.problem({ code: 'method-not-allowed' }, [`Allow: ${allow}`]));
+    on((exchange, req) => exchange.refuse({ code: 'method-not-allowed' }, req, [`Allow: ${allow}`]));
 
   app.post(INVESTMENTS, on(invest));
   app.get(
@@ -107,7 +107,7 @@ export function addPublicRoutes(app: TemplatedApp, modules: PublicModules): void
   app.any(`${ROUND}/live`, notAllowed('GET'));
   app.any(
     '/*',
-    on((exchange) => exchange.problem({ code: 'not-found' })),
+    on((exchange, req) => exchange.refuse({ code: 'not-found' }, req)),
   );
 
   function invest(exchange: HttpExchange, req: HttpRequest, res: HttpResponse): void {

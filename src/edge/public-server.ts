@@ -1,8 +1,8 @@
 // The public port: one uWebSockets.js app with its HTTP routes and its live route.
 
-import uWS from 'uWebSockets.js';
 import { err, ok, type Result } from '../core/result.js';
 import { listenExclusive } from '../http/listen.js';
+import { uWS } from '../http/uws.js';
 import { addLiveRoute, type LiveModules } from './live.js';
 import { addPublicRoutes, type PublicModules } from './public-routes.js';
 

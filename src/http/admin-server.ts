@@ -3,7 +3,6 @@
 // handler throws becomes a 500 that says nothing of the inside.
 
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
-import uWS from 'uWebSockets.js';
 import type { Logger } from 'pino';
 import {
   ADMIN_BODY_BYTES_MAX,
@@ -18,6 +17,7 @@ import { type AdminRequest, type AdminResponse, type AdminRoute, AdminRouteTable
 import { type Listening, listenExclusive } from './listen.js';
 import { problem, refusal } from './responses.js';
 import { statusLine } from './status-line.js';
+import { uWS } from './uws.js';
 
 export interface AdminServerOptions {
   readonly host: string;

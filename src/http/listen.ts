@@ -1,7 +1,8 @@
 // Listening with uWebSockets.js so that nobody else can: without the exclusive flag a second process would share the
 // port in silence, for uSockets sets SO_REUSEPORT.
 
-import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
+import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { uWS } from './uws.js';
 
 export interface Listening {
   readonly port: number;

@@ -139,7 +139,7 @@ function viewOf(body: unknown): InvestmentView {
 }
 
 /** At most `count` of them, drawn without repetition. */
-export function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
+function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
   const pool = [...items];
   const wanted = Math.min(count, pool.length);
   for (let i = 0; i < wanted; i++) {

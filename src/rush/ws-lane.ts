@@ -112,7 +112,7 @@ export class WsLane implements Lane {
 }
 
 /** The answer in a `verdict` message. */
-export function readVerdict(message: Readonly<Record<string, unknown>>): Answer {
+function readVerdict(message: Readonly<Record<string, unknown>>): Answer {
   const status = typeof message.status === 'number' ? message.status : 0;
   return readAnswer(status, message.replayed === true, message.investment ?? message.problem);
 }

@@ -1,6 +1,6 @@
 // Builds the slab of answers of one batch (layout: protocol.ts).
 
-import { PROBLEMS, PROBLEM_CONTENT_TYPE, type Problem, problemObject } from '../core/problem.js';
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { ANSWER, ANSWER_FLAG, ANSWER_HEAD_BYTES } from './protocol.js';
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {

@@ -88,7 +88,7 @@ export class AuditIndex {
       is: unknown,
     ) => {
       if (has === is) return;
-      const detail = `${what} is ${has} in the index, and ${is} in the journal up to sequence ${mark} (I8)`;
+      const detail = `${round === '' ? '' : `${round}: `}${what} is ${has} in the index, and ${is} in the journal up to sequence ${mark} (I8)`;
       this.#findings.add({ kind, ...(round === '' ? {} : { round }), detail });
     };
     const entries = new Map(rounds.map((entry) => [entry.definition.number, entry]));
@@ -109,7 +109,7 @@ export class AuditIndex {
       this.#findings.add({
         kind: 'index-totals',
         round: definition.id,
-        detail: 'the journal has no such round',
+        detail: `${definition.id}: the journal has no such round`,
       });
     }
     compare('queue-depth', '', 'the number of accepted investments without an outcome', outbox, waiting);

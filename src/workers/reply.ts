@@ -1,7 +1,7 @@
 // One reply of a batch: decided before the commit, rendered after it, when the sequences are known.
 
-import { acceptedJson, acceptedObject, investmentObject } from '../core/investment-view.js';
 import { investmentId } from '../core/ids.js';
+import { acceptedJson, acceptedObject, investmentObject } from '../core/investment-view.js';
 import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import type { RoundDefinition } from '../core/round.js';

@@ -4,15 +4,15 @@
 // answered. Nothing here needs a lock: an investor belongs to one shard, and the cap is the counters' business.
 
 import type { Counters } from '../core/counters.js';
-import { decide, type Applicant, type RoundAtDecision } from '../core/decide.js';
+import { type Applicant, decide, type RoundAtDecision } from '../core/decide.js';
 import { sequenceOfId } from '../core/ids.js';
 import { investorHash } from '../core/investor.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
 import { packCurrency, RequestReader } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
-import { VERDICT_CODES, type StickyVerdict, type VerdictRow } from '../core/rows.js';
-import { TokenVerifier, type TokenClaims } from '../core/token.js';
+import { type StickyVerdict, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
+import { type TokenClaims, TokenVerifier } from '../core/token.js';
 import { AnswerWriter } from './answer-writer.js';
 import type { IndexReader } from './index-db.js';
 import { earlierVerdict, listInvestments, readInvestment } from './investment-reads.js';
@@ -20,9 +20,9 @@ import { InvestorCache, type InvestorState } from './investor-cache.js';
 import { FrameBuilder } from './journal-frame.js';
 import type { JournalWriter } from './journal-writer.js';
 import { type BatchResult, type BatchTask, REQUEST, type ShardOptions } from './protocol.js';
-import { Renderer, type Reply, type ReplyForm } from './reply.js';
-import { readIdempotencyKey, RequestCursor } from './request-cursor.js';
 import { refusalOf } from './refusal.js';
+import { Renderer, type Reply, type ReplyForm } from './reply.js';
+import { RequestCursor, readIdempotencyKey } from './request-cursor.js';
 import type { ShardStats } from './shard-stats.js';
 
 /** A row whose sequence is known after the append. */

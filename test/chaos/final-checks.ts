@@ -36,7 +36,7 @@ async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, items.length) }, worker));
 }
 
-export function readInvestment(subject: CheckSubject, entry: KeyEntry): Promise<Reply> {
+function readInvestment(subject: CheckSubject, entry: KeyEntry): Promise<Reply> {
   const { caller, workload } = subject;
   const path = `/v1/rounds/${entry.round}/investments/${entry.verdict?.id}`;
   return caller.ask(caller.getRequest(path, workload.token(entry.investor)), PATIENCE_MS);

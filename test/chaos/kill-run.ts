@@ -52,6 +52,7 @@ const LEDGER_LIFE_MS_MAX = 3_000;
 const BALANCES_TIMEOUT_MS = 60_000;
 const CHECKED_PER_RESTART = 40;
 const RATE_PER_S = 2_500;
+const SHARDS_MAX = 3;
 /** The smallest that is allowed: the journal changes its segment often. */
 const SEGMENT_BYTES = '1048576';
 const ROUNDS = [
@@ -100,10 +101,15 @@ export async function runKills(options: KillOptions): Promise<KillSummary> {
     OPENBELL_JOURNAL_SEGMENT_BYTES: SEGMENT_BYTES,
   };
   const common = { dataDir: options.dataDir, env };
-  const startEdge = (waiting: boolean): Promise<EdgeProcess> =>
-    startEdgeProcess({ ...common, ports: [publicPort, adminPort], waitReady: waiting });
-  const startLedger = (waiting: boolean): Promise<LedgerProcess> =>
-    startLedgerProcess({ ...common, ports: [ledgerPort], waitReady: waiting });
+  const shards = seededRandom(options.seed + 4);
+  // A restart may have another number of shards: nothing on disk depends on it.
+  const startEdge = (waitReady: boolean): Promise<EdgeProcess> => {
+    const workers = { OPENBELL_WORKERS: `${1 + Math.floor(shards() * SHARDS_MAX)}` };
+    const ports = [publicPort, adminPort];
+    return startEdgeProcess({ dataDir: options.dataDir, env: { ...env, ...workers }, ports, waitReady });
+  };
+  const startLedger = (waitReady: boolean): Promise<LedgerProcess> =>
+    startLedgerProcess({ ...common, ports: [ledgerPort], waitReady });
   const ledger = new Victim(
     await startLedger(true),
     () => startLedger(false),

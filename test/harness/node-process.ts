@@ -10,7 +10,7 @@ import { signToken } from '../../src/core/token-signing.js';
 import { freePorts } from './ports.js';
 
 /** The compiled command line. */
-export const CLI_FILE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const CLI_FILE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 /** Every process of the harness signs and verifies with this. */
 export const TEST_JWT_SECRET = 'openbell-test-secret-not-for-production-0123456789';
 

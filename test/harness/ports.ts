@@ -26,9 +26,3 @@ export async function freePorts(count: number): Promise<number[]> {
   if (ports.size < count) throw new Error(`only ${ports.size} of ${count} free ports found`);
   return [...ports];
 }
-
-/** One free port. */
-export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1);
-  return port as number;
-}

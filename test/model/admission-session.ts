@@ -5,11 +5,11 @@ import { must } from '../../src/core/assert.js';
 import { investmentId } from '../../src/core/ids.js';
 import type { OutcomeMessage } from '../../src/core/messages.js';
 import { packMsgpack } from '../../src/core/msgpack.js';
-import { forEachRow } from '../../src/core/row-codec.js';
 import type { RoundDefinition } from '../../src/core/round.js';
+import { forEachRow } from '../../src/core/row-codec.js';
+import { signToken } from '../../src/core/token-signing.js';
 import type { AnswerCursor } from '../../src/edge/answer-cursor.js';
 import type { AnswerTarget } from '../../src/edge/shard-queue.js';
-import { signToken } from '../../src/core/token-signing.js';
 import { JournalAuditor } from '../../src/workers/journal-audit.js';
 import { walkJournal } from '../../src/workers/journal-walk.js';
 import { REQUEST, REQUEST_FLAG } from '../../src/workers/protocol.js';
@@ -112,7 +112,7 @@ export class AdmissionSession {
       const currency = number === 3 ? 'EUR' : 'GBP';
       const definition = { ...open, number, id: `round-${number}`, currency, unknownBalance } as const;
       this.#changeRound('created', { ...definition, state: 'scheduled' });
-      if (number !== 3) this.#changeRound('opened', { ...definition, state: 'open' });
+      this.#changeRound('opened', { ...definition, state: 'open' });
     }
     const lines = INVESTORS.map((investor) => ({
       investor,
@@ -304,7 +304,8 @@ export class AdmissionSession {
       // A live message is read before it is known whose it is.
       const unreadable = command.ask === 'invest' && (flaw === 'bad-key' || flaw === 'bad-body');
       if (flaw === 'bad-token') ask.expected = { kind: 'refusal', code: 'unauthenticated', members: {} };
-      else if (unreadable && ask.live) ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
+      else if (unreadable && ask.live)
+        ask.expected = { kind: 'refusal', code: 'malformed-request', members: {} };
       else if (this.#rig.shardOf(investor) !== shard) continue;
       else if (command.ask !== 'invest') {
         if (flaw === 'unknown-round')
