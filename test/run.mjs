@@ -14,7 +14,7 @@ const FOLDERS = ['src', 'test', 'native-bench'];
 /** Suffixes of tests that share nothing but CPU. All others have the machine to themselves. */
 const TOGETHER = [/^[^.]+\.test\.js$/, /\.lmdb\.test\.js$/];
 const TOGETHER_AT_A_TIME = 2;
-const FILE_TIMEOUT_MS = 10 * 60_000;
+const FILE_TIMEOUT_MS = 5 * 60_000;
 const TOTAL_TIMEOUT_MS = Number.parseInt(process.env.TEST_TIMEOUT_MS ?? `${40 * 60_000}`, 10);
 /** Set where every tool is installed (as in .ci/run): there a test that does not run is a failure. */
 const SKIPS_FAIL = process.env.REQUIRE_ENGINES === '1';

@@ -12,7 +12,10 @@ export const IDEMPOTENCY_KEY_BYTES_MAX = 64;
 export const BODY_BYTES_MAX = 4096;
 /** A bearer token; RS256 with many claims stays below, and a slab must hold thousands of them. */
 export const TOKEN_BYTES_MAX = 4096;
-/** What uWebSockets.js accepts as a whole request head before it answers 431 by itself. */
+/**
+ * What uWebSockets.js is told to hold of a request head before it answers 431 by itself. A head that arrives in one
+ * read may be larger (its check comes late), so the token's length is checked here as well.
+ */
 export const HEADER_BYTES_MAX = 16_384;
 /** Rounds of one node: each has a slot of shared memory and every one is listed in one answer. */
 export const ROUNDS_MAX = 64;

@@ -11,6 +11,11 @@ export interface MemberFault {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
+/** JSON Pointer (RFC 6901) of a top-level member. */
+export function memberPointer(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
 /** A number as its source text shows it: JSON.parse would make 1.0 and 1e3 look like integers. */
 const INTEGER = /^-?(0|[1-9][0-9]*)$/;
 
@@ -36,7 +41,7 @@ export function readMembersSlowly(
   const members: [string, string | number | null][] = [];
   const seen = new Set<string>();
   for (const [name, source] of topLevelMembers(text)) {
-    if (seen.has(name)) return err({ pointer: `/${name}`, reason: `${name} is given twice` });
+    if (seen.has(name)) return err({ pointer: memberPointer(name), reason: `${name} is given twice` });
     seen.add(name);
     members.push([name, memberValue(source)]);
   }

@@ -4,7 +4,7 @@
 // The reader is reused: after `read` returned true its fields hold the members. The common form of JSON is scanned
 // in place without making strings; anything unusual goes to `request-reader-slow.ts`, which knows the whole grammar.
 
-import { readMembersSlowly } from './request-reader-slow.js';
+import { memberPointer, readMembersSlowly } from './request-reader-slow.js';
 
 /** Which members may appear, and must: an HTTP body, or one of the messages of a live connection. */
 export type RequestShape = 'investment' | 'message';
@@ -91,7 +91,7 @@ export class RequestReader {
 
   /** Takes one decoded member; `value` is a string, an integer, or something that fits no member. */
   #assign(name: string, value: unknown, shape: RequestShape): boolean {
-    const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const pointer = memberPointer(name);
     if (!(ALLOWED[shape] as readonly string[]).includes(name))
       return this.#fail(pointer, 'this member is unknown');
     switch (name as MemberName) {

@@ -126,7 +126,7 @@ export class AdmissionGateway {
   /** Journals outcomes, each at its investor's shard; results in the order given, null when the journal has failed. */
   async applyOutcomes(outcomes: readonly OutcomeMessage[]): Promise<readonly OutcomeApplied[] | null> {
     const byShard = this.#threads.map(() => [] as number[]);
-    outcomes.forEach(({ investor }, at) => byShard[this.#shardOf(investor)]!.push(at));
+    for (const [at, { investor }] of outcomes.entries()) byShard[this.#shardOf(investor)]!.push(at);
     const results: OutcomeApplied[] = [];
     const done = await Promise.all(
       byShard.map(async (places, shard) => {

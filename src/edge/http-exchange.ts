@@ -60,9 +60,10 @@ export class HttpExchange implements AnswerTarget {
       responseCounts[PROBLEMS[problem.code].status]! += 1;
       const res = this.#res;
       res.cork(() => {
-        res.writeStatus([problemHead(problem), ...headers, 'Connection: close'].join('\r\n'));
-        // uWebSockets.js takes no further request on a connection after this call.
-        res.endWithoutBody(JSON.stringify(problemObject(problem)).length, true);
+        // With a length of its own to tell, uWebSockets.js would wait for that many bytes.
+        const length = `Content-Length: ${JSON.stringify(problemObject(problem)).length}`;
+        res.writeStatus([problemHead(problem), ...headers, length].join('\r\n'));
+        res.endWithoutBody();
       });
     }
   }

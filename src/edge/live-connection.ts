@@ -2,7 +2,11 @@
 
 import type { WebSocket } from 'uWebSockets.js';
 import { Unpackr } from 'msgpackr';
-import { LIVE_NONSENSE_MAX, LIVE_TICK_BACKPRESSURE_BYTES } from '../core/limits.js';
+import {
+  LIVE_BACKPRESSURE_BYTES_MAX,
+  LIVE_NONSENSE_MAX,
+  LIVE_TICK_BACKPRESSURE_BYTES,
+} from '../core/limits.js';
 import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { ANSWER, ANSWER_FLAG } from '../workers/protocol.js';
@@ -38,6 +42,7 @@ export const CLOSE = {
   goingAway: 1001,
 } as const;
 
+const SENT = 1;
 const SENT_DROPPED = 2;
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -140,8 +145,12 @@ export class LiveConnection implements AnswerTarget {
 
   sendBytes(bytes: string | Uint8Array, binary: boolean): void {
     if (this.#ws === null || this.#closing !== null) return;
-    if (this.#ws.send(bytes, binary) === SENT_DROPPED)
+    const sent = this.#ws.send(bytes, binary);
+    if (sent === SENT) return;
+    // Closed while there is still room for the close frame: past the socket's own bound it would be dropped too.
+    if (sent === SENT_DROPPED || this.#ws.getBufferedAmount() > LIVE_BACKPRESSURE_BYTES_MAX) {
       this.close(CLOSE.tryAgain, 'slow reader: ask again by key');
+    }
   }
 
   countNonsense(): void {

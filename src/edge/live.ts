@@ -97,7 +97,8 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
 
   app.ws<LiveUser>('/v1/rounds/:round/live', {
     maxPayloadLength: LIVE_FRAME_READ_BYTES_MAX,
-    maxBackpressure: LIVE_BACKPRESSURE_BYTES_MAX,
+    // Twice what closes a slow reader, so that the close frame is never what is dropped.
+    maxBackpressure: 2 * LIVE_BACKPRESSURE_BYTES_MAX,
     idleTimeout: LIVE_IDLE_S,
     sendPingsAutomatically: true,
 

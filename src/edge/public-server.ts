@@ -24,9 +24,10 @@ export async function startPublicServer(
 ): Promise<Result<PublicServer, string>> {
   const app = uWS.App();
   let connections = 0;
-  app.filter((_, change) => {
-    connections += change as number;
-  });
+  const countConnection = (change: number): void => {
+    connections += change;
+  };
+  app.filter((_, change) => countConnection(change as number));
   addLiveRoute(app, modules);
   addPublicRoutes(app, modules);
   const listening = await listenExclusive(app, host, port);

@@ -37,6 +37,8 @@ export interface ShardQueueModules {
 }
 
 interface Slab {
+  /** When its first request came. */
+  firstAtMs: number;
   readonly requests: Buffer;
   answers: ArrayBuffer;
   length: number;
@@ -144,7 +146,7 @@ export class ShardQueue {
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Fails what has waited past its deadline at the shard; its verdict may still come, and is then nobody's. */
+  /** Fails what has waited past its deadline; a verdict of what is at the shard may still come, and is then nobody's. */
   expire(): void {
     const before = this.#modules.clock() - REQUEST_DEADLINE_MS;
     for (const batch of this.#inFlight) {
@@ -152,6 +154,16 @@ export class ShardQueue {
       batch.expired = true;
       for (const target of batch.targets) target.fail(TOO_LATE);
     }
+    const filling = this.#filling;
+    for (const slab of [...this.#waiting, filling]) {
+      if (slab.targets.length === 0 || slab.firstAtMs > before) continue;
+      // Never handed over, so nothing was decided; its memory is filled anew.
+      this.#queued -= slab.targets.length;
+      for (const target of slab.targets.splice(0)) target.fail(TOO_LATE);
+      slab.length = 0;
+    }
+    const waiting = this.#waiting.filter((slab) => slab.targets.length > 0);
+    this.#waiting.splice(0, this.#waiting.length, ...waiting);
   }
 
   /** Answers everything that waits or is at the shard: nothing more will come. */
@@ -177,6 +189,7 @@ export class ShardQueue {
   }
 
   #took(slab: Slab, length: number, target: AnswerTarget): void {
+    if (slab.targets.length === 0) slab.firstAtMs = this.#modules.clock();
     slab.length += length;
     slab.targets.push(target);
     this.#queued++;
@@ -192,7 +205,7 @@ export class ShardQueue {
     const memory = this.#spare.pop();
     const requests = memory?.requests ?? new ArrayBuffer(BATCH_BYTES_MAX);
     const answers = memory?.answers ?? new ArrayBuffer(ANSWERS_BYTES);
-    return { requests: Buffer.from(requests), answers, length: 0, targets: [] };
+    return { firstAtMs: 0, requests: Buffer.from(requests), answers, length: 0, targets: [] };
   }
 
   #flush(): void {

@@ -190,7 +190,8 @@ class Batch {
       totals.declined += amount;
       totals.declinedCount++;
     }
-    if (row.balanceVersion > record.balanceVersion) {
+    // A decline makes no entry, so its version may be one that is known: it still tells better than an import.
+    if (row.balanceVersion > 0 && row.balanceVersion >= record.balanceVersion) {
       // The ledger's account is of the round's currency, unless an import has told better.
       if (!record.known) record.currency = entry.definition.currency;
       record.known = true;

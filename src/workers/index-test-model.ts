@@ -112,7 +112,7 @@ export class IndexModel {
       totals.declinedCount++;
     }
     const known = this.balances.get(investor);
-    if (balanceVersion <= (known?.version ?? 0)) return;
+    if (balanceVersion === 0 || balanceVersion < (known?.version ?? 0)) return;
     const currency = known?.currency ?? this.definitions.get(round)!.currency;
     this.balances.set(investor, { balance, currency, eligible, version: balanceVersion });
   }

@@ -117,12 +117,14 @@ function apply({ draft, round, state }: Drafted, counters: Counters): void {
       position.liveAmount = 0;
     }
   }
-  if (draft.balanceVersion > state.balanceVersion) {
+  // A decline makes no entry, so its version may be one that is known: it still tells better than an import.
+  if (draft.balanceVersion > 0 && draft.balanceVersion >= state.balanceVersion) {
+    // As the index does: the account is of the round's currency, unless an import has told better.
+    if (!state.known) state.currency = packCurrency(round.currency);
     state.known = true;
     state.balance = draft.balance;
     state.balanceVersion = draft.balanceVersion;
     state.eligible = draft.eligible;
-    state.currency = packCurrency(round.currency);
   }
   if (settled) counters.addSettled(round.number, draft.amount);
   else {

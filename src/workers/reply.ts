@@ -59,6 +59,11 @@ const MSGPACK_TYPE = 'Content-Type: application/msgpack';
 const CREATED = statusLine(201);
 const OK = statusLine(200);
 
+/** A problem as the reply; `key` is that of an `invest` on a live connection. */
+export function problemReply(form: ReplyForm, problem: Problem, key: string | null = null): Reply {
+  return { kind: 'problem', form, problem, key, fault: 'none' };
+}
+
 /** The problem that a rejected row answers with. */
 export function problemOfRow(journalId: string, row: VerdictRow): Problem {
   switch (row.verdict) {

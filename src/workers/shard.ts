@@ -4,29 +4,23 @@
 // answered. Nothing here needs a lock: an investor belongs to one shard, and the cap is the counters' business.
 
 import type { Counters } from '../core/counters.js';
-import { type Applicant, decide, type RoundAtDecision } from '../core/decide.js';
 import { sequenceOfId } from '../core/ids.js';
 import { investorHash } from '../core/investor.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
-import { packCurrency, RequestReader } from '../core/request-reader.js';
+import { RequestReader } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
-import { type StickyVerdict, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
 import { type TokenClaims, TokenVerifier } from '../core/token.js';
+import { Admitter } from './admitter.js';
 import { AnswerWriter } from './answer-writer.js';
 import type { IndexReader } from './index-db.js';
-import { earlierVerdict, listInvestments, readInvestment } from './investment-reads.js';
-import { InvestorCache, type InvestorState } from './investor-cache.js';
-import { FrameBuilder } from './journal-frame.js';
+import { listInvestments, readInvestment } from './investment-reads.js';
+import { InvestorCache } from './investor-cache.js';
 import type { JournalWriter } from './journal-writer.js';
 import { type BatchResult, type BatchTask, REQUEST, type ShardOptions } from './protocol.js';
-import { refusalOf } from './refusal.js';
-import { Renderer, type Reply, type ReplyForm } from './reply.js';
+import { problemReply, Renderer, type Reply, type ReplyForm } from './reply.js';
 import { RequestCursor, readIdempotencyKey } from './request-cursor.js';
 import type { ShardStats } from './shard-stats.js';
-
-/** A row whose sequence is known after the append. */
-type DraftVerdict = { -readonly [K in keyof VerdictRow]: VerdictRow[K] };
 
 interface ShardModules {
   readonly counters: Counters;
@@ -59,11 +53,8 @@ export class Shard {
   readonly #renderer: Renderer;
   readonly #reader = new RequestReader();
   readonly #cursor = new RequestCursor();
-  readonly #frame = new FrameBuilder();
-  readonly #rounds: (RoundDefinition | undefined)[] = [];
-  readonly #currencies: number[] = [];
+  readonly #admitter: Admitter;
   readonly investors: InvestorCache;
-  #drafts: DraftVerdict[] = [];
   #replies: Reply[] = [];
   #nowMs = 0;
 
@@ -74,16 +65,12 @@ export class Shard {
     this.#limiter = new RateLimiter(options.ratePerS, options.rateBurst);
     this.#renderer = new Renderer(options.journalId);
     this.investors = modules.investors ?? new InvestorCache(modules.index);
+    this.#admitter = new Admitter({ ...modules, investors: this.investors });
     for (const definition of options.rounds) this.setRound(definition);
   }
 
   setRound(definition: RoundDefinition): void {
-    this.#rounds[definition.number] = definition;
-    this.#currencies[definition.number] = packCurrency(definition.currency);
-  }
-
-  round(number: number): RoundDefinition | undefined {
-    return this.#rounds[number];
+    this.#admitter.setRound(definition);
   }
 
   /**
@@ -91,12 +78,11 @@ export class Shard {
    * @throws JournalFailed when the commit failed: then none of its verdicts may be told
    */
   process(task: BatchTask): BatchResult {
-    const { stats, writer, indexMark, clock } = this.#modules;
+    const { stats, indexMark, clock } = this.#modules;
     const startedNs = process.hrtime.bigint();
     this.#nowMs = clock();
     this.investors.begin(indexMark());
-    this.#frame.reset();
-    this.#drafts = [];
+    this.#admitter.begin(this.#nowMs);
     this.#replies = [];
 
     const cursor = this.#cursor;
@@ -104,13 +90,7 @@ export class Shard {
     while (cursor.next()) this.#replies.push(this.#decide());
     const decidedNs = process.hrtime.bigint();
 
-    if (this.#drafts.length > 0) {
-      const firstSequence = writer.append(this.#frame, this.#nowMs);
-      for (let i = 0; i < this.#drafts.length; i++) this.#drafts[i]!.sequence = firstSequence + i;
-      for (const draft of this.#drafts) {
-        if (draft.extra < 0) draft.extra += draft.sequence;
-      }
-    }
+    const rows = this.#admitter.commit();
     // A batch without rows may still show rows of earlier frames; those are synced, for an append syncs before it returns.
     const committedNs = process.hrtime.bigint();
 
@@ -119,7 +99,7 @@ export class Shard {
       this.#renderer.render(reply, out);
       stats.countReply(reply);
     }
-    stats.countBatch(this.#replies.length, this.#drafts.length, startedNs, decidedNs, committedNs);
+    stats.countBatch(this.#replies.length, rows, startedNs, decidedNs, committedNs);
     stats.setGauges(this.investors.size, this.investors.indexReads);
     return { requests: task.requests, answers: out.memory, count: this.#replies.length, failed: false };
   }
@@ -136,21 +116,21 @@ export class Shard {
       case REQUEST.readList:
         break;
       default:
-        return problem(form, { code: 'internal' });
+        return problemReply(form, { code: 'internal' });
     }
     const claims = this.#verifier.verify(cursor.token(), this.#nowMs);
-    if (claims === null) return problem(form, UNAUTHENTICATED);
+    if (claims === null) return problemReply(form, UNAUTHENTICATED);
     const turnedAway = this.#turnAway(claims.investor, form, null);
     if (turnedAway !== null) return turnedAway;
     if (cursor.kind === REQUEST.invest) return this.#httpInvest(claims.investor, form);
-    if (round === undefined) return problem(form, ROUND_NOT_FOUND);
+    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
     return this.#read(claims.investor, form, round);
   }
 
   #current(): { cursor: RequestCursor; form: ReplyForm; round: RoundDefinition | undefined } {
     const cursor = this.#cursor;
     const form = FORMS[(cursor.kind === REQUEST.live ? 2 : 0) + (cursor.msgpackAnswer ? 1 : 0)]!;
-    return { cursor, form, round: this.#rounds[cursor.round] };
+    return { cursor, form, round: this.#admitter.round(cursor.round) };
   }
 
   /** Another shard's investor, or one who sends too fast; null lets the request pass. `key`: of a live `invest`. */
@@ -162,7 +142,7 @@ export class Shard {
     }
     const waitMs = this.#limiter.take(investor, this.#nowMs);
     if (waitMs === 0) return null;
-    return problem(
+    return problemReply(
       form,
       { code: 'too-many-requests', retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)) },
       key,
@@ -173,7 +153,7 @@ export class Shard {
     const cursor = this.#cursor;
     const key = readIdempotencyKey(cursor.key());
     if (key === null) {
-      return problem(form, {
+      return problemReply(form, {
         code: 'malformed-request',
         detail:
           'The Idempotency-Key header must be 1 to 64 characters of A-Z a-z 0-9 _ -, bare or in double quotes.',
@@ -182,9 +162,9 @@ export class Shard {
     }
     const reader = this.#reader;
     if (!reader.read(cursor.bytes, cursor.bodyStart, cursor.bodyEnd, cursor.msgpackBody, 'investment')) {
-      return problem(form, malformed(reader));
+      return problemReply(form, malformed(reader));
     }
-    return this.#invest(investor, key, form);
+    return this.#admitter.invest(investor, key, this.#cursor.round, reader, form);
   }
 
   #read(investor: string, form: ReplyForm, round: RoundDefinition): Reply {
@@ -212,7 +192,7 @@ export class Shard {
     if (claims === null) return { kind: 'problem', form, problem: UNAUTHENTICATED, key: null, fault };
     const turnedAway = this.#turnAway(claims.investor, form, null);
     if (turnedAway !== null) return turnedAway;
-    if (round === undefined) return problem(form, ROUND_NOT_FOUND);
+    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
     const { index } = this.#modules;
     const { investor, exp } = claims;
     const state = this.investors.get(investor);
@@ -235,8 +215,9 @@ export class Shard {
       return { kind: 'problem', form, problem: bad, key: null, fault: 'nonsense' };
     }
     const investor = this.#liveInvestor(reader.token);
-    if (investor === null) return problem(form, UNAUTHENTICATED, key);
-    return this.#turnAway(investor, form, key) ?? this.#invest(investor, key, form);
+    if (investor === null) return problemReply(form, UNAUTHENTICATED, key);
+    const turnedAway = this.#turnAway(investor, form, key);
+    return turnedAway ?? this.#admitter.invest(investor, key, cursor.round, reader, form);
   }
 
   /** The one a message speaks for: its own token's, else the connection's. */
@@ -245,96 +226,6 @@ export class Shard {
     const claims: TokenClaims | null = this.#verifier.verify(token, this.#nowMs);
     return claims === null ? null : claims.investor;
   }
-
-  /** The reader holds a well-formed investment: decide it, and draft its row when the verdict sticks. */
-  #invest(investor: string, key: string, form: ReplyForm): Reply {
-    const { counters, index } = this.#modules;
-    const number = this.#cursor.round;
-    const definition = this.#rounds[number];
-    const { amount, currency } = this.#reader;
-    const liveKey = form.live ? key : null;
-    if (definition === undefined) return problem(form, ROUND_NOT_FOUND, liveKey);
-
-    const state = this.investors.get(investor);
-    const earlier = earlierVerdict(index, state, number, investor, key);
-    const position = state.position(number);
-    const live = position !== undefined && (position.liveSequence !== 0 || position.liveRow !== null);
-    const roundCurrency = this.#currencies[number]!;
-    const round: RoundAtDecision = { definition, currency: roundCurrency, state: counters.state(number) };
-    const applicant: Applicant = {
-      earlier,
-      // A live row of this very batch has no sequence yet; that it is there is what counts here.
-      liveSequence: live ? position.liveSequence || position.liveRow?.sequence || -1 : 0,
-      known: state.known,
-      eligible: state.eligible,
-      available: state.available(roundCurrency),
-    };
-    const decision = decide(round, { amount, currency }, applicant, counters, this.#nowMs);
-    switch (decision.code) {
-      case 'replay':
-        return { kind: 'verdict', form, row: earlier!, round: definition, replayed: true };
-      case 'accepted':
-      case 'not-eligible':
-      case 'already-invested':
-      case 'insufficient-balance':
-      case 'round-full': {
-        const row = this.#draft(state, number, investor, key, decision.code, amount, decision.extra);
-        return { kind: 'verdict', form, row, round: definition, replayed: false };
-      }
-      default:
-        return problem(form, refusalOf(decision.code, definition, this.#nowMs), liveKey);
-    }
-  }
-
-  #draft(
-    state: InvestorState,
-    round: number,
-    investor: string,
-    key: string,
-    verdict: StickyVerdict,
-    amount: number,
-    extra: number,
-  ): VerdictRow {
-    const at = this.#nowMs;
-    let code: number = VERDICT_CODES[verdict];
-    let codeExtra = extra;
-    let rowExtra = extra;
-    if (extra === -1) {
-      // The live investment is a row of this frame: told as how many rows back it is.
-      const live = state.position(round)?.liveRow;
-      codeExtra = this.#drafts.length - this.#drafts.indexOf(live as DraftVerdict);
-      rowExtra = -codeExtra;
-      code = VERDICT_CODES['already-invested-in-frame'];
-    }
-    this.#frame.addVerdict(at, round, code, amount, codeExtra, investor, key);
-    const row: DraftVerdict = {
-      kind: 'verdict',
-      sequence: 0,
-      at,
-      round,
-      investor,
-      key,
-      verdict,
-      amount,
-      extra: rowExtra,
-    };
-    this.#drafts.push(row);
-    const position = state.enter(round);
-    position.attempts++;
-    state.recent.push(row);
-    if (verdict === 'accepted') {
-      position.liveRow = row;
-      position.liveSequence = 0;
-      position.liveAmount = amount;
-      position.settled = false;
-      this.#modules.counters.addInvestors(round, 1);
-    }
-    return row;
-  }
-}
-
-function problem(form: ReplyForm, what: Problem, key: string | null = null): Reply {
-  return { kind: 'problem', form, problem: what, key, fault: 'none' };
 }
 
 function malformed(reader: RequestReader): Problem {

@@ -34,7 +34,7 @@ export function freshKey(): string {
   return `key-${keys}`;
 }
 
-export function decode(type: string, bytes: Buffer): Record<string, unknown> {
+function decode(type: string, bytes: Buffer): Record<string, unknown> {
   if (bytes.length === 0) return {};
   if (type.startsWith('application/msgpack')) return unpackr.unpack(bytes) as Record<string, unknown>;
   return type.includes('json') ? (JSON.parse(bytes.toString('utf8')) as Record<string, unknown>) : {};

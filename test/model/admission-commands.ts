@@ -2,11 +2,26 @@
 // everything meets everything.
 
 import fc from 'fast-check';
+import type { RoundDefinition } from '../../src/core/round.js';
 
 export const INVESTORS = ['ann', 'ben', 'cat', 'dan', 'eve', 'fay', 'gus'] as const;
 /** The ledger's account of an investor has one currency. */
 export const currencyOf = (investor: string): string => (investor === 'gus' ? 'EUR' : 'GBP');
-export const ROUND_NUMBERS = [1, 2, 3] as const;
+const ROUND_NUMBERS = [1, 2, 3] as const;
+/** Rounds of few investments, so that they get full: of two currencies, and one that takes strangers. */
+export const FIRST_ROUNDS: readonly RoundDefinition[] = ROUND_NUMBERS.map((number) => ({
+  number,
+  id: `round-${number}`,
+  name: 'A round',
+  currency: number === 3 ? 'EUR' : 'GBP',
+  cap: 9_000,
+  minimum: 1_000,
+  maximum: 4_000,
+  opensAt: null,
+  closesAt: null,
+  unknownBalance: number === 2 ? 'allow' : 'refuse',
+  state: 'open',
+}));
 
 export type Flaw = 'none' | 'bad-token' | 'bad-key' | 'bad-body' | 'unknown-round' | 'other-currency';
 export type Way = 'http-json' | 'http-msgpack' | 'live-json' | 'live-msgpack';
@@ -85,7 +100,7 @@ const balanceCommand: fc.Arbitrary<BalanceCommand> = fc.record({
   investor,
   balance,
   eligible: fc.nat({ max: 7 }).map((n) => n > 0),
-  versionStep: fc.integer({ min: -1, max: 2 }),
+  versionStep: fc.constantFrom(-1, 1, 2),
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -155,3 +170,36 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   investorsCachedMax: fc.constantFrom(0, 1, 2, 65_536),
   commands: fc.array(command, { minLength: 1, maxLength: 40, size: 'max' }),
 });
+
+const ask0 = { ask: 'invest', key: 0, amount: 1_000, way: 'http-json', flaw: 'none', astray: false } as const;
+const told = { investor: 'gus', balance: 9_000, eligible: true, versionStep: 0 };
+
+/** What has gone wrong once. */
+export const EXAMPLES: readonly [Scenario][] = [
+  [
+    {
+      // An outcome in a round of another currency than the account's must not change the account's currency.
+      shards: 1,
+      investorsCachedMax: 65_536,
+      commands: [
+        { type: 'batch', asks: [{ ...ask0, investor: 'gus', round: 2 }] },
+        { type: 'import', balances: [told] },
+        {
+          type: 'outcomes',
+          outcomes: [
+            {
+              which: 0,
+              unknown: false,
+              settled: false,
+              balance: 9_000,
+              versionStep: 1,
+              eligible: true,
+              otherAmount: false,
+            },
+          ],
+        },
+        { type: 'batch', asks: [{ ...ask0, investor: 'gus', round: 3, key: 1 }] },
+      ],
+    },
+  ],
+];

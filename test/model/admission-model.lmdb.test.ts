@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Scenario, scenario } from './admission-commands.js';
+import { EXAMPLES, type Scenario, scenario } from './admission-commands.js';
 import { AdmissionSession } from './admission-session.js';
 
 const TIME_LIMIT_MS = 20_000;
@@ -54,6 +54,7 @@ test(`the shards answer what the model answers (OPENBELL_TEST_SEED=${seed})`, as
       interruptAfterTimeLimit: TIME_LIMIT_MS,
       markInterruptAsFailure: false,
       includeErrorInReport: true,
+      examples: [...EXAMPLES],
     },
   );
   const { runs, restarts, replays, codes } = coverage;

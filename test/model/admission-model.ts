@@ -205,7 +205,7 @@ export class AdmissionModel {
 
   #learn(message: ModelOutcome, currency: string): void {
     const account = this.account(message.investor);
-    if (message.balanceVersion <= account.version) return;
+    if (message.balanceVersion === 0 || message.balanceVersion < account.version) return;
     if (!account.known) account.currency = currency;
     account.known = true;
     account.balance = message.balance;

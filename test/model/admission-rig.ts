@@ -16,7 +16,7 @@ import { InvestorCache } from '../../src/workers/investor-cache.js';
 import { FrameBuilder } from '../../src/workers/journal-frame.js';
 import { JOURNAL_HEAD_BYTES, JournalHead } from '../../src/workers/journal-head.js';
 import { JournalIndexer } from '../../src/workers/journal-indexer.js';
-import { JournalWriter } from '../../src/workers/journal-writer.js';
+import { type JournalDisk, JournalFailed, JournalWriter } from '../../src/workers/journal-writer.js';
 import { applyOutcomes } from '../../src/workers/outcome-applier.js';
 import type { OutcomeApplied, ShardOptions } from '../../src/workers/protocol.js';
 import { Shard } from '../../src/workers/shard.js';
@@ -36,6 +36,10 @@ export interface RigOptions {
   readonly onBatch: (shard: number, requests: number) => void;
   /** Called when the shard gave a request back for another one. */
   readonly onMisrouted: (shard: number, target: AnswerTarget) => void;
+  /** In place of the disk's own calls. */
+  readonly disk?: JournalDisk;
+  /** Called when admission has ended for good; throws by default. */
+  readonly onFatal?: (reason: string) => void;
 }
 
 interface RigShard {
@@ -137,7 +141,11 @@ export class AdmissionRig {
     };
     const counters = this.#counters;
     const index = must(this.#index, 'an open index');
-    const writer = new JournalWriter(this.journalDir, head, options);
+    const { disk } = this.#options;
+    const writer = new JournalWriter(this.journalDir, head, {
+      ...options,
+      ...(disk === undefined ? {} : { disk }),
+    });
     const shard = new Shard(options, {
       counters,
       index,
@@ -150,15 +158,22 @@ export class AdmissionRig {
     const queue = new ShardQueue({
       run: async (task) => {
         onBatch(number, task.count);
-        return shard.process(task);
+        try {
+          return shard.process(task);
+        } catch (error) {
+          if (!(error instanceof JournalFailed)) throw error;
+          return { requests: task.requests, answers: task.answers, count: 0, failed: true };
+        }
       },
       onMisrouted: (owner, record, target) => {
         onMisrouted(owner, target);
         if (!this.queue(owner).addRecord(record, target)) throw new Error('a queue of the rig is full');
       },
-      onFatal: (reason) => {
-        throw new Error(reason);
-      },
+      onFatal:
+        this.#options.onFatal ??
+        ((reason) => {
+          throw new Error(reason);
+        }),
       clock,
     });
     return { shard, queue, writer };

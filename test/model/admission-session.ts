@@ -6,26 +6,24 @@ import { investmentId } from '../../src/core/ids.js';
 import type { OutcomeMessage } from '../../src/core/messages.js';
 import { packMsgpack } from '../../src/core/msgpack.js';
 import type { RoundDefinition } from '../../src/core/round.js';
-import { forEachRow } from '../../src/core/row-codec.js';
 import { signToken } from '../../src/core/token-signing.js';
-import type { AnswerCursor } from '../../src/edge/answer-cursor.js';
-import type { AnswerTarget } from '../../src/edge/shard-queue.js';
-import { JournalAuditor } from '../../src/workers/journal-audit.js';
-import { walkJournal } from '../../src/workers/journal-walk.js';
 import { REQUEST, REQUEST_FLAG } from '../../src/workers/protocol.js';
+import { Ask, keyOf } from './admission-ask.js';
 import {
   type AskCommand,
   type BalanceCommand,
   type Command,
   currencyOf,
+  FIRST_ROUNDS,
   INVESTORS,
   type OutcomeCommand,
-  ROUND_NUMBERS,
   type Scenario,
 } from './admission-commands.js';
-import { AdmissionModel, type ModelAnswer, type ModelVerdict } from './admission-model.js';
+import { AdmissionModel } from './admission-model.js';
 import { AdmissionRig, RIG_SECRET } from './admission-rig.js';
-import { checkHttp, checkLive, decodeBody, type Got, investmentView } from './answer-check.js';
+import { checkHttp, checkLive, decodeBody, investmentView } from './answer-check.js';
+import { checkCounters, checkJournal } from './journal-check.js';
+import { outcomeMessage } from './outcome-message.js';
 
 const START_MS = Date.parse('2026-11-23T10:00:00.000Z');
 const FAR_S = START_MS / 1000 + 86_400;
@@ -34,41 +32,6 @@ const tokens = new Map(
     (investor) => [investor, signToken(RIG_SECRET, { subject: investor, expiresAtS: FAR_S })] as const,
   ),
 ) as ReadonlyMap<string, string>;
-
-/** One request on its way, and what it must be answered. */
-class Ask implements AnswerTarget {
-  readonly command: AskCommand;
-  got: Got | null = null;
-  answers = 0;
-  expected: ModelAnswer | null = null;
-  expectedViews: readonly Record<string, unknown>[] | null = null;
-  asked: ModelVerdict | undefined;
-
-  constructor(command: AskCommand) {
-    this.command = command;
-  }
-
-  answer(cursor: AnswerCursor): void {
-    this.answers++;
-    this.got = { status: cursor.status, head: cursor.head(), body: Buffer.from(cursor.body()) };
-  }
-
-  fail(): void {
-    this.answers = Number.POSITIVE_INFINITY;
-  }
-
-  cork(work: () => void): void {
-    work();
-  }
-
-  get msgpack(): boolean {
-    return this.command.way.endsWith('msgpack');
-  }
-
-  get live(): boolean {
-    return this.command.ask === 'invest' && this.command.way.startsWith('live');
-  }
-}
 
 export class AdmissionSession {
   readonly #rig: AdmissionRig;
@@ -99,28 +62,9 @@ export class AdmissionSession {
 
   async start(): Promise<void> {
     await this.#rig.start();
-    for (const number of ROUND_NUMBERS) {
-      const open = {
-        name: 'r',
-        cap: 9_000,
-        minimum: 1_000,
-        maximum: 4_000,
-        opensAt: null,
-        closesAt: null,
-      } as const;
-      const unknownBalance = number === 2 ? 'allow' : 'refuse';
-      const currency = number === 3 ? 'EUR' : 'GBP';
-      const definition = { ...open, number, id: `round-${number}`, currency, unknownBalance } as const;
-      this.#changeRound('created', { ...definition, state: 'scheduled' });
-      this.#changeRound('opened', { ...definition, state: 'open' });
-    }
-    const lines = INVESTORS.map((investor) => ({
-      investor,
-      balance: 5_000,
-      currency: currencyOf(investor),
-      eligible: true,
-    }));
-    await this.#import(lines.slice(0, 4));
+    for (const definition of FIRST_ROUNDS) this.#changeRound('created', definition);
+    const lines = INVESTORS.slice(0, 4).map((investor) => ({ investor, currency: currencyOf(investor) }));
+    await this.#import(lines.map((line) => ({ ...line, balance: 5_000, eligible: true })));
   }
 
   async run(command: Command): Promise<void> {
@@ -161,7 +105,7 @@ export class AdmissionSession {
       case 'restart':
         await this.#restart(command.how, command.loseIndex);
     }
-    this.#checkCounters();
+    checkCounters(this.#rig.counters, this.#model);
   }
 
   /** The journal and the index agree with the model, row by row and in their sums. */
@@ -169,39 +113,7 @@ export class AdmissionSession {
     await this.#rig.catchUp(Number.POSITIVE_INFINITY);
     const check = this.#rig.indexer.selfCheck();
     assert.ok(check.ok && check.value.differences.length === 0, JSON.stringify(check));
-    const auditor = new JournalAuditor();
-    let verdicts = 0;
-    const walk = walkJournal(this.#rig.journalDir, Number.POSITIVE_INFINITY);
-    let step = walk.next();
-    while (!step.done) {
-      const { header, payload } = step.value;
-      const read = forEachRow(payload, header.firstSequence, header.count, (row) => {
-        auditor.add(row);
-        if (row.kind !== 'verdict') return;
-        verdicts++;
-        const expected = must(this.#model.verdicts.get(row.sequence), `verdict ${row.sequence} of the model`);
-        const { investor, round, key, amount, code } = expected;
-        assert.deepEqual(
-          [row.investor, row.round, row.key, row.amount, row.verdict],
-          [investor, round, key, amount, code],
-        );
-      });
-      assert.ok(read.ok);
-      step = walk.next();
-    }
-    assert.ok(step.value.ok, 'the journal is whole');
-    assert.equal(step.value.value.end.nextSequence, this.#model.nextSequence);
-    assert.equal(verdicts, this.#model.verdicts.size);
-    assert.deepEqual(auditor.problems, []);
-    for (const totals of auditor.totals()) {
-      const round = this.#round(totals.number);
-      const admitted = round.definition.cap - round.room;
-      const { settled, declined, investors } = round;
-      assert.deepEqual(
-        [totals.admitted, totals.settled, totals.declined, totals.investors],
-        [admitted, settled, declined, investors],
-      );
-    }
+    checkJournal(this.#rig.journalDir, this.#model);
   }
 
   stop(): Promise<void> {
@@ -232,11 +144,13 @@ export class AdmissionSession {
 
   #ledgerBalances(balances: readonly BalanceCommand[]): void {
     const at = new Date(this.#nowMs).toISOString();
-    const messages = balances.map(({ investor, balance, eligible, versionStep }) => {
-      const version = Math.max(1, this.#model.account(investor).version + versionStep);
-      return { investor, currency: currencyOf(investor), balance, eligible, version, at };
+    const messages = balances.flatMap(({ investor, balance, eligible, versionStep }, i) => {
+      const known = this.#model.account(investor).version;
+      const version = Math.max(1, known + versionStep);
+      // One version has one balance: nothing else is said of a version that is known.
+      if (version === known || balances.findIndex((each) => each.investor === investor) < i) return [];
+      return [{ investor, currency: currencyOf(investor), balance, eligible, version, at }];
     });
-    // Of one batch the highest version of an investor counts, and of equals the first.
     this.#rig.balanceMessages(messages);
     for (const { investor, currency, balance, eligible, version } of messages) {
       this.#model.setBalance(investor, balance, currency, eligible, version);
@@ -356,7 +270,7 @@ export class AdmissionSession {
   #outcomes(commands: readonly OutcomeCommand[]): void {
     const byShard: OutcomeMessage[][] = Array.from({ length: this.#shards }, () => []);
     for (const command of commands) {
-      const message = this.#outcomeMessage(command);
+      const message = outcomeMessage(command, this.#model, (sequence) => this.#id(sequence), this.#nowMs);
       if (message !== null) byShard[this.#rig.shardOf(message.investor)]!.push(message);
     }
     byShard.forEach((messages, shard) => {
@@ -373,30 +287,6 @@ export class AdmissionSession {
     });
   }
 
-  #outcomeMessage(command: OutcomeCommand): OutcomeMessage | null {
-    const { settled, balance, eligible, versionStep, unknown } = command;
-    const verdicts = [...this.#model.verdicts.values()];
-    const verdict = verdicts[Math.floor(command.which * verdicts.length)];
-    if (verdict === undefined) return null;
-    const { investor, round } = verdict;
-    // One beyond the end is a row of nothing.
-    const sequence = unknown ? this.#model.nextSequence + 1_000 : verdict.sequence;
-    return {
-      id: this.#id(sequence),
-      round: this.#round(round).definition.id,
-      investor,
-      sequence,
-      amount: verdict.amount + (command.otherAmount ? 1 : 0),
-      currency: verdict.currency,
-      state: settled ? 'settled' : 'declined',
-      ...(settled ? {} : { reason: 'insufficient-funds' as const }),
-      balance,
-      balanceVersion: this.#model.account(investor).version + versionStep,
-      eligible,
-      at: new Date(this.#nowMs).toISOString(),
-    };
-  }
-
   async #restart(how: 'clean' | 'crash', loseIndex: boolean): Promise<void> {
     this.restarts++;
     await this.#rig.stop(how);
@@ -406,24 +296,4 @@ export class AdmissionSession {
     }
     await this.#rig.start();
   }
-
-  #checkCounters(): void {
-    const { counters } = this.#rig;
-    for (const [number, round] of this.#model.rounds) {
-      const { room, investors, settled, declined, definition, refusedMin } = round;
-      const real = [
-        counters.room(number),
-        counters.investors(number),
-        counters.settled(number),
-        counters.declined(number),
-      ];
-      assert.deepEqual(real, [room, investors, settled, declined], `counters of ${definition.id}`);
-      assert.ok(room >= 0 && room <= definition.cap, 'I1');
-      assert.ok(room < refusedMin, 'I12: what was refused for room still has none');
-    }
-  }
-}
-
-function keyOf({ key, flaw }: AskCommand): string {
-  return flaw === 'bad-key' ? 'not a key' : `key-${key}`;
 }

@@ -22,11 +22,7 @@ export function decodeBody(body: Buffer, msgpack: boolean): Record<string, unkno
 }
 
 /** The investment as a 201 shows it, whatever became of it since. */
-export function acceptedView(
-  journalId: string,
-  verdict: ModelVerdict,
-  round: string,
-): Record<string, unknown> {
+function acceptedView(journalId: string, verdict: ModelVerdict, round: string): Record<string, unknown> {
   const { sequence, investor, amount, currency, atMs } = verdict;
   const id = investmentId(journalId, sequence);
   return { id, round, investor, amount, currency, state: 'accepted', sequence, acceptedAt: isoOf(atMs) };

@@ -102,9 +102,7 @@ export const TEXT_RULES: readonly TextRule[] = [
     why: 'the first line is what a newcomer reads',
     applies: (path) => isTypeScript(path) && !isDeclaration(path) && !isTest(path),
     find: ({ text }) =>
-      /^(#!.*\n)?(\/\/|\/\*\*?) ?[A-Z"'`\d<-].{15}/.test(text)
-        ? []
-        : [`1: ${text.slice(0, 40).split('\n')[0]}`],
+      /^(#!.*\n)?(\/\/|\/\*\*?) ?\S.{15}/.test(text) ? [] : [`1: ${text.slice(0, 40).split('\n')[0]}`],
     bad: { path: 'src/core/a.ts', text: "import { ok } from './result.js';" },
   },
   {
