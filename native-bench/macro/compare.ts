@@ -19,8 +19,8 @@ export interface CompareOptions {
   readonly seconds: number;
   readonly file: string;
   readonly recordBytes: number;
-  /** Records that one block may use. */
-  readonly recordsPerBlock: number;
+  /** Records of the file; each goes to the edge once at most. */
+  readonly records: number;
   /** Called before each block. */
   readonly onBlock: (target: string, round: number) => void;
 }
@@ -31,14 +31,15 @@ const WARM_UP_S = 2;
 export async function compare(edge: EdgeTarget, constant: Target, options: CompareOptions): Promise<Block[]> {
   let nextRecord = 0;
   const block = async (target: Target, round: number, seconds: number): Promise<Block> => {
-    const { connections, file, recordBytes, recordsPerBlock } = options;
+    const { connections, file, recordBytes } = options;
     const counted = await edge.counts();
     const before = readCpuTimes(target.pid);
-    const records = { firstRecord: nextRecord, records: recordsPerBlock };
+    const records = { firstRecord: nextRecord, records: options.records - nextRecord };
     const report = await runWrk({ url: target.url, connections, seconds, file, recordBytes, ...records });
     const cpu = cpuUse(target.pid, before, readCpuTimes(target.pid));
     const now = await edge.counts();
-    if (target === edge) nextRecord += recordsPerBlock;
+    // What was answered, what was in flight at the end, and the one that wrk asks for before it starts.
+    if (target === edge) nextRecord += report.requests + connections + 1;
     checkReport(target, report);
     if (target === edge) checkAdmitted(report, now.admitted - counted.admitted, connections);
     const perSecond = report.requests / (report.durationUs / 1e6);

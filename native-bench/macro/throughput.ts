@@ -19,7 +19,7 @@ export interface ThroughputOptions {
   readonly connections: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
-  /** More than any server here answers in a second: how many records a block is given. */
+  /** More than the edge admits in a second: how long the request file is. */
   readonly perSecondMax: number;
   /** Where the data directories and the request file are made; a real disk, or the syncs mean nothing. */
   readonly scratch: string;
@@ -36,10 +36,10 @@ export async function measureThroughput(
 ): Promise<{ summaries: Summary[]; blocks: Record<string, Block[]> }> {
   const dir = await mkdtemp(join(options.scratch, 'openbell-bench-'));
   try {
-    const recordsPerBlock = options.seconds * options.perSecondMax;
+    const edgeSeconds = options.seconds * (2 * options.rounds + 1);
     const requests: RequestFileOptions = {
       file: join(dir, 'requests'),
-      records: recordsPerBlock * (2 * options.rounds + 1),
+      records: edgeSeconds * options.perSecondMax,
       secret: TEST_JWT_SECRET,
       round: ROUND,
       amount: AMOUNT,
@@ -57,7 +57,7 @@ export async function measureThroughput(
         );
         try {
           const own = await compare(edge, constant, {
-            ...{ connections, recordBytes, recordsPerBlock, file: requests.file },
+            ...{ connections, recordBytes, records: requests.records, file: requests.file },
             ...{ rounds: options.rounds, seconds: options.seconds },
             onBlock: (target, round) => options.log(`${connections} connections, round ${round}: ${target}`),
           });
@@ -87,7 +87,7 @@ async function main(): Promise<void> {
       connections: { type: 'string', default: '64,256,1024' },
       rounds: { type: 'string', default: '4' },
       seconds: { type: 'string', default: '5' },
-      'per-second-max': { type: 'string', default: '40000' },
+      'per-second-max': { type: 'string', default: '60000' },
       scratch: { type: 'string', default: tmpdir() },
     },
   });
