@@ -71,6 +71,8 @@ async function run<S extends Service>(
   stopRequested: Promise<string>,
   isSupervised: boolean,
 ): Promise<number> {
+  // What is made here is this user's alone, also when a copy or a restore loses the directory around it.
+  process.umask(0o077);
   const logger = createLogger(kind.role, config.logLevel);
   const started = await kind.start(config, logger);
   if (!started.ok) return report(started.error as Failure, isSupervised);

@@ -11,6 +11,8 @@ import { RATE_STATES_MAX } from './limits.js';
 const SLOTS = 2 * RATE_STATES_MAX;
 const MASK = SLOTS - 1;
 const EMPTY = 0;
+/** Sums of intervals are rounded; a thousandth of a millisecond is nobody's wait. */
+const ROUNDING_MS = 1e-3;
 
 assert((SLOTS & MASK) === 0, 'RATE_STATES_MAX must be a power of two');
 
@@ -69,7 +71,10 @@ export class RateLimiter {
     this.#previous = new Generation();
   }
 
-  /** 0 when the request conforms, else the milliseconds until one would. */
+  /**
+   * 0 when the request conforms, else the milliseconds until one would.
+   * @param nowMs of a clock that is never set back
+   */
   take(investor: string, nowMs: number): number {
     if (this.#current === null || this.#previous === null) return 0;
     if (nowMs - this.#rotatedAtMs >= this.#generationMs || this.#current.size >= RATE_STATES_MAX) {
@@ -83,7 +88,7 @@ export class RateLimiter {
     const expected = this.#current.get(hash) ?? this.#previous.get(hash) ?? nowMs;
     const from = expected > nowMs ? expected : nowMs;
     const waitMs = from - this.#toleranceMs - nowMs;
-    if (waitMs > 0) return waitMs;
+    if (waitMs > ROUNDING_MS) return waitMs;
     this.#current.set(hash, from + this.#intervalMs);
     return 0;
   }

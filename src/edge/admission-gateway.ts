@@ -175,6 +175,7 @@ export class AdmissionGateway {
 
   /** Ends the threads; what is not answered by then is not. */
   async close(): Promise<void> {
+    this.#failed = true;
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
   }
 
@@ -211,5 +212,7 @@ function newPool(options: ShardOptions, onError: (error: unknown) => void): Pisc
     workerData: options,
   });
   pool.on('error', onError);
+  // A thread that ends by itself takes with it what only it knew; the one that piscina starts instead must not serve.
+  pool.on('workerDestroy', () => onError('its thread has ended'));
   return pool;
 }

@@ -39,7 +39,7 @@ export class IndexerClient {
     this.#pool.on('error', (error: unknown) => this.#fail({ code: 'index-failed', message: String(error) }));
   }
 
-  /** Runs a task after those before it. A failure other than a damaged journal at recovery is reported once as well. */
+  /** Runs a task after those before it. That the index cannot follow, or its thread has died, is reported once as well. */
   run<T extends IndexerTask>(task: T): Promise<IndexerResult<T>> {
     const result = this.#last.then(() => this.#runNow(task));
     this.#last = result.catch(() => undefined);
@@ -49,7 +49,8 @@ export class IndexerClient {
   async #runNow<T extends IndexerTask>(task: T): Promise<IndexerResult<T>> {
     try {
       const result = (await this.#pool.run(task)) as IndexerResult<T>;
-      if (!result.ok && task.kind !== 'recover') this.#fail(result.error);
+      // What else fails is its caller's to tell; if it ends the indexer, the next catch-up says so.
+      if (!result.ok && task.kind === 'catch-up') this.#fail(result.error);
       return result;
     } catch (error) {
       const failure: IndexerFailure = {

@@ -169,12 +169,19 @@ export class LiveConnection implements AnswerTarget {
   }
 
   #identified(cursor: AnswerCursor): void {
+    // It has hung up meanwhile: the registry has forgotten it, and must not learn of it again.
+    if (this.#ws === null) return;
     const before = this.investor;
     this.investor = cursor.investor();
-    this.expiresAtMs = Number.parseInt(cursor.head(), 10);
+    this.expiresAtMs = identityExpiryMs(cursor);
     this.#modules.onIdentified(this, before);
     this.welcome(decodeInvestments(cursor));
   }
+}
+
+/** When the token of an `identified` answer expires, in milliseconds since the epoch. */
+export function identityExpiryMs(cursor: AnswerCursor): number {
+  return Math.min(JSON.parse(cursor.head()) as number, Number.MAX_SAFE_INTEGER);
 }
 
 /** The `investments` member that a shard encoded. */

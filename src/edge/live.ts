@@ -18,7 +18,13 @@ import { ANSWER, REQUEST, REQUEST_FLAG } from '../workers/protocol.js';
 import type { AdmissionGateway } from './admission-gateway.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import { HttpExchange } from './http-exchange.js';
-import { CLOSE, decodeInvestments, LiveConnection, type LiveUser } from './live-connection.js';
+import {
+  CLOSE,
+  decodeInvestments,
+  identityExpiryMs,
+  LiveConnection,
+  type LiveUser,
+} from './live-connection.js';
 import type { LiveRegistry } from './live-registry.js';
 import { bearerToken } from './public-routes.js';
 import type { RoundViews } from './round-view.js';
@@ -34,6 +40,8 @@ export interface LiveModules {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly onError: (error: unknown) => void;
+  /** An HTTP connection has become a live one. */
+  readonly onUpgraded: () => void;
 }
 
 const JSON_PROTOCOL = 'openbell.v1+json';
@@ -77,7 +85,7 @@ class PendingUpgrade extends HttpExchange implements AnswerTarget {
   override answer(cursor: AnswerCursor): void {
     if (cursor.kind !== ANSWER.identified) super.answer(cursor);
     else if (!this.over) {
-      this.#proceed(cursor.investor(), Number.parseInt(cursor.head(), 10), decodeInvestments(cursor));
+      this.#proceed(cursor.investor(), identityExpiryMs(cursor), decodeInvestments(cursor));
     }
   }
 }
@@ -143,6 +151,7 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
 
     open: (ws) => {
       guard(() => {
+        modules.onUpgraded();
         const user = ws.getUserData();
         const connection = new LiveConnection(ws, user, {
           round: (id) => views.view(id),

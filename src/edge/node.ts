@@ -188,9 +188,10 @@ class RunningEdge implements EdgeNode {
     if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     follower.stop();
     watermark.stop();
-    await indexer.run({ kind: 'close' });
+    // The ports first: what still comes in must not meet a closed index.
     await this.#admin?.close();
     this.#server?.close();
+    await indexer.run({ kind: 'close' });
     await Promise.all([gateway.close(), upkeep.close(), index.close()]);
     await indexer.end();
     await this.#lock.release();

@@ -20,7 +20,7 @@ export interface PublicServer {
 export async function startPublicServer(
   host: string,
   port: number,
-  modules: PublicModules & LiveModules,
+  modules: PublicModules & Omit<LiveModules, 'onUpgraded'>,
 ): Promise<Result<PublicServer, string>> {
   const app = uWS.App();
   let connections = 0;
@@ -28,7 +28,8 @@ export async function startPublicServer(
     connections += change;
   };
   app.filter((_, change) => countConnection(change as number));
-  addLiveRoute(app, modules);
+  // The filter is not told when a connection that was upgraded ends.
+  addLiveRoute(app, { ...modules, onUpgraded: () => countConnection(-1) });
   addPublicRoutes(app, modules);
   const listening = await listenExclusive(app, host, port);
   if (listening === null) {

@@ -52,6 +52,8 @@ interface InFlight {
 }
 
 const ANSWERS_BYTES = 262_144;
+/** Memory for answers that grew past this (long lists) is not kept. */
+const SPARE_ANSWERS_BYTES_MAX = 16 * ANSWERS_BYTES;
 const NOT_DURABLE: Problem = { code: 'not-durable', retryAfterS: 5 };
 const TOO_LATE: Problem = {
   code: 'overloaded',
@@ -162,8 +164,7 @@ export class ShardQueue {
       for (const target of slab.targets.splice(0)) target.fail(TOO_LATE);
       slab.length = 0;
     }
-    const waiting = this.#waiting.filter((slab) => slab.targets.length > 0);
-    this.#waiting.splice(0, this.#waiting.length, ...waiting);
+    this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((slab) => slab.targets.length > 0));
   }
 
   /** Answers everything that waits or is at the shard: nothing more will come. */
@@ -177,6 +178,7 @@ export class ShardQueue {
       if (!batch.expired) for (const target of batch.targets) target.fail(problem);
       batch.expired = true;
     }
+    this.#tellIdle();
   }
 
   #slabFor(length: number): Slab | null {
@@ -248,15 +250,20 @@ export class ShardQueue {
     }
     if (!batch.expired) this.#deliver(batch.targets, result);
     // As many as can be in use at once, and one to fill.
-    if (this.#spare.length <= SHARD_BATCHES_IN_FLIGHT_MAX) {
+    if (
+      this.#spare.length <= SHARD_BATCHES_IN_FLIGHT_MAX &&
+      result.answers.byteLength <= SPARE_ANSWERS_BYTES_MAX
+    ) {
       this.#spare.push({ requests: result.requests, answers: result.answers });
     }
     this.#flush();
-    if (this.#queued === 0 && this.#inFlight.size === 0) {
-      const waiters = this.#idleWaiters;
-      this.#idleWaiters = [];
-      for (const resolve of waiters) resolve();
-    }
+    if (this.#queued === 0 && this.#inFlight.size === 0) this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
   }
 
   #failBatch(batch: InFlight): void {

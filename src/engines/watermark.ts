@@ -62,18 +62,35 @@ export class FileWatermarkStore implements WatermarkStore {
     }
     try {
       const fresh = `${this.#file}.new`;
-      const fd = openSync(fresh, 'w', 0o600);
-      writeSync(fd, JSON.stringify(watermark));
-      fdatasyncSync(fd);
-      closeSync(fd);
+      withFile(fresh, 'w', (fd) => {
+        writeAll(fd, Buffer.from(JSON.stringify(watermark), 'utf8'));
+        fdatasyncSync(fd);
+      });
       renameSync(fresh, this.#file);
-      const directory = openSync(path.dirname(this.#file), 'r');
-      fsyncSync(directory);
-      closeSync(directory);
+      withFile(path.dirname(this.#file), 'r', fsyncSync);
     } catch (error) {
       return err(`the watermark cannot be written: ${(error as Error).message}`);
     }
     this.#last = watermark;
     return ok(undefined);
+  }
+}
+
+function withFile(file: string, flags: 'r' | 'w', work: (fd: number) => void): void {
+  const fd = openSync(file, flags, 0o600);
+  try {
+    work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A disk that is nearly full takes a part and says so only by the count. */
+function writeAll(fd: number, bytes: Buffer): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const written = writeSync(fd, bytes, done, bytes.length - done);
+    if (written <= 0) throw new Error('the disk takes no more bytes');
+    done += written;
   }
 }

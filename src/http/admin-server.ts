@@ -142,13 +142,19 @@ class RunningServer implements AdminServer {
       exchange.answer(problem({ code: 'overloaded', retryAfterS: 1 }), hasBody);
       return;
     }
+    // Before the body: a stranger must not hold memory or a slot.
+    const subject = route.access === 'none' ? ok('') : this.#subjectOf(head.authorization);
+    if (!subject.ok) {
+      exchange.answer(refusal(subject.error), hasBody);
+      return;
+    }
     this.#hold(exchange, route.deadlineMs ?? ADMIN_DEADLINE_MS);
     exchange.readBody(bytesMax, (body) => {
       if (body === null) {
         exchange.answer(tooLarge, true);
         return;
       }
-      this.#run(route, params, head, body)
+      this.#run(route, params, head, body, subject.value)
         .then((response) => exchange.answer(response, this.#closing))
         .catch((error: unknown) => {
           this.#logger.error({ err: error, method, path: head.path }, 'admin: request failed');
@@ -176,9 +182,8 @@ class RunningServer implements AdminServer {
     params: Readonly<Record<string, string>>,
     head: Head,
     body: Uint8Array,
+    subject: string,
   ): Promise<AdminResponse> {
-    const subject = route.access === 'none' ? ok('') : this.#subjectOf(head.authorization);
-    if (!subject.ok) return refusal(subject.error);
     return route.handler({
       method: head.method as AdminRequest['method'],
       path: head.path,
@@ -186,7 +191,7 @@ class RunningServer implements AdminServer {
       query: new URLSearchParams(head.query),
       contentType: head.contentType,
       body,
-      subject: subject.value,
+      subject,
       headers: head.headers,
     });
   }

@@ -127,7 +127,8 @@ function mismatch(mark: IndexMark, journalId: string | null): string | null {
 
 /** An empty index in place of whatever is there. */
 function makeIndex(indexDir: string, reason: string | null): FoundIndex {
-  if (fs.existsSync(indexDir)) {
+  // An empty directory may be a mount point, and is as good as none.
+  if (fs.existsSync(indexDir) && fs.readdirSync(indexDir).length > 0) {
     fs.rmSync(setAsidePath(indexDir), { recursive: true, force: true });
     fs.renameSync(indexDir, setAsidePath(indexDir));
   }

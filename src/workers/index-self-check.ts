@@ -16,6 +16,7 @@ export function selfCheck(db: IndexDb): SelfCheck {
   const sums = new Map<number, RoundTotals>();
   let rows = 0;
   let open = 0;
+  // Ends with the table: each turn starts behind the one before.
   for (let after = 0; ; ) {
     const sequences = [...db.rows.getKeys({ start: after + 1, end: SEQUENCE_MAX, limit: ROWS_PER_READ })];
     for (const sequence of sequences) open += addRow(db, sequence, sums);
@@ -47,6 +48,7 @@ export function selfCheck(db: IndexDb): SelfCheck {
 /** Live investments by the investors' own records. */
 function liveOfInvestors(db: IndexDb): number {
   let live = 0;
+  // Ends with the table: each turn starts behind the one before.
   for (let from = '\0'; ; ) {
     const names = [...db.investors.getKeys({ start: from, end: '\xff', limit: ROWS_PER_READ })];
     for (const name of names) {

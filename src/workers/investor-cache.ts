@@ -84,6 +84,8 @@ export class InvestorState {
   }
 }
 
+/** States looked at before one batch: while the index lags, most of them have to stay, and the batch must not wait. */
+const EVICTIONS_PER_BATCH_MAX = 4_096;
 /** Past this many recent rows a look-up prunes first, so that one busy investor stays cheap. */
 const RECENT_ROWS_BEFORE_PRUNE = 8;
 
@@ -112,7 +114,7 @@ export class InvestorCache {
   begin(mark: number): void {
     this.#mark = mark;
     this.#index.refresh();
-    let excess = this.#states.size - this.#sizeMax;
+    let excess = Math.min(this.#states.size - this.#sizeMax, EVICTIONS_PER_BATCH_MAX);
     if (excess <= 0) return;
     for (const [investor, state] of this.#states) {
       if (excess-- <= 0) break;

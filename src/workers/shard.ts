@@ -31,6 +31,8 @@ interface ShardModules {
   readonly indexMark: () => number;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Milliseconds, never set back: the rate limit must not lock anybody out when the clock is corrected. */
+  readonly monotonic?: () => number;
   /** Made from the index when absent. */
   readonly investors?: InvestorCache;
 }
@@ -57,6 +59,7 @@ export class Shard {
   readonly investors: InvestorCache;
   #replies: Reply[] = [];
   #nowMs = 0;
+  #monotonicMs = 0;
 
   constructor(options: ShardOptions, modules: ShardModules) {
     this.#options = options;
@@ -78,9 +81,10 @@ export class Shard {
    * @throws JournalFailed when the commit failed: then none of its verdicts may be told
    */
   process(task: BatchTask): BatchResult {
-    const { stats, indexMark, clock } = this.#modules;
+    const { stats, indexMark, clock, monotonic = performance.now.bind(performance) } = this.#modules;
     const startedNs = process.hrtime.bigint();
     this.#nowMs = clock();
+    this.#monotonicMs = monotonic();
     this.investors.begin(indexMark());
     this.#admitter.begin(this.#nowMs);
     this.#replies = [];
@@ -140,7 +144,7 @@ export class Shard {
       const owner = investorHash(investor) % shards;
       if (owner !== shard) return { kind: 'misrouted', shard: owner };
     }
-    const waitMs = this.#limiter.take(investor, this.#nowMs);
+    const waitMs = this.#limiter.take(investor, this.#monotonicMs);
     if (waitMs === 0) return null;
     return problemReply(
       form,
