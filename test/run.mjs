@@ -2,6 +2,7 @@
 // is run: pure and LMDB tests two at a time, everything that starts processes or needs a tool of the host by itself.
 // The last line is `N passed, N failed, N skipped`; what was skipped, and why, is listed above it.
 
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -80,6 +81,7 @@ const together = files.filter((file) =>
 const alone = files.filter((file) => !together.includes(file));
 
 const timeout = new AbortController();
+setMaxListeners(0, timeout.signal); // one listener a file
 const timer = setTimeout(() => {
   console.error(`stopped: the tests took longer than ${TOTAL_TIMEOUT_MS} ms`);
   counts.failed += 1;

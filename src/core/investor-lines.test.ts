@@ -81,8 +81,11 @@ test('the header is one, in any case and with a byte order mark', () => {
 });
 
 test('a body is read whole: header, empty lines and a missing last line end do not matter', () => {
-  const body = '\ufeffinvestor,balance,currency,eligible\r\nalice,150000,GBP,true\r\n\nalice,150000,GBP,true';
-  assert.deepEqual(parseInvestorBody('text/csv', body), { ok: true, value: [ALICE, ALICE] });
+  const body = '\ufeffinvestor,balance,currency,eligible\r\nalice,150000,GBP,true\r\n\nbob,150000,GBP,true';
+  assert.deepEqual(parseInvestorBody('text/csv', body), {
+    ok: true,
+    value: [ALICE, { ...ALICE, investor: 'bob' }],
+  });
 });
 
 test('a body with bad lines gives none of its lines, and names the bad ones as an editor counts them', () => {
@@ -107,8 +110,9 @@ test('the list of bad lines is bounded, their count is not', () => {
 });
 
 test('a body may have so many lines and no more, and at least one', () => {
-  assert.ok(parseInvestorBody('text/csv', 'a,1,GBP,true\n'.repeat(INVESTOR_LINES_MAX)).ok);
-  assert.ok(!parseInvestorBody('text/csv', 'a,1,GBP,true\n'.repeat(INVESTOR_LINES_MAX + 1)).ok);
+  const lines = (count: number) => Array.from({ length: count }, (_, i) => `a${i},1,GBP,true\n`).join('');
+  assert.ok(parseInvestorBody('text/csv', lines(INVESTOR_LINES_MAX)).ok);
+  assert.ok(!parseInvestorBody('text/csv', lines(INVESTOR_LINES_MAX + 1)).ok);
   assert.ok(!parseInvestorBody('text/csv', '\n').ok);
   assert.ok(!parseInvestorBody('application/x-ndjson', '').ok);
 });
@@ -135,4 +139,13 @@ test('whatever is written as either format is read back', () => {
       },
     ),
   );
+});
+
+test('the same investor on two lines of one body is a bad line that names the first', () => {
+  const body = 'dd1,5,GBP,true\ndd2,5,GBP,true\ndd1,6,GBP,true\n';
+  const parsed = parseInvestorBody('text/csv', body);
+  assert.deepEqual(parsed, {
+    ok: false,
+    error: { badLineCount: 1, badLines: [{ line: 3, problem: 'investor dd1 is on line 1 already' }] },
+  });
 });

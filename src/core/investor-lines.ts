@@ -60,6 +60,7 @@ export function parseInvestorBody(
   const format = contentType === 'text/csv' ? 'csv' : 'ndjson';
   const lines: InvestorLine[] = [];
   const badLines: BadLine[] = [];
+  const lineOf = new Map<string, number>();
   let badLineCount = 0;
   let number = 0;
   for (let at = 0; at < body.length; ) {
@@ -73,7 +74,8 @@ export function parseInvestorBody(
     }
     if (line === '' || line === '\r') continue;
     const parsed = parseInvestorLine(format, line);
-    if (parsed.ok) {
+    const problem = parsed.ok ? earlierLine(lineOf, parsed.value.investor, number) : parsed.error;
+    if (parsed.ok && problem === null) {
       lines.push(parsed.value);
       if (lines.length > INVESTOR_LINES_MAX) {
         return err({
@@ -85,12 +87,20 @@ export function parseInvestorBody(
       }
     } else {
       badLineCount++;
-      if (badLines.length < BAD_LINES_REPORTED_MAX) badLines.push({ line: number, problem: parsed.error });
+      if (badLines.length < BAD_LINES_REPORTED_MAX) badLines.push({ line: number, problem: problem ?? '' });
     }
   }
   if (badLineCount > 0) return err({ badLineCount, badLines });
   if (lines.length === 0) return err({ badLineCount, badLines, problem: 'there is no line in it' });
   return ok(lines);
+}
+
+/** Why an investor cannot be on this line: it would be a guess which of the two lines is meant. */
+function earlierLine(lineOf: Map<string, number>, investor: string, line: number): string | null {
+  const earlier = lineOf.get(investor);
+  if (earlier !== undefined) return `investor ${investor} is on line ${earlier} already`;
+  lineOf.set(investor, line);
+  return null;
 }
 
 const BOM = '\ufeff';

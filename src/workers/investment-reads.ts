@@ -48,7 +48,10 @@ export function readInvestment(
   return { row, outcome };
 }
 
-/** The investor's investments in this round, newest first, rejected ones too; at most LIST_ITEMS_MAX. */
+/**
+ * The investor's investments in this round, newest first, rejected ones too; at most LIST_ITEMS_MAX. The live one is
+ * always among them, in the last place if it is older than the others.
+ */
 export function listInvestments(
   index: IndexReader,
   state: InvestorState,
@@ -66,7 +69,14 @@ export function listInvestments(
       if (about !== undefined) found.set(recent.investment, { row: about.row, outcome: outcomeOf(recent) });
     }
   }
-  return [...found.values()].sort((a, b) => b.row.sequence - a.row.sequence).slice(0, LIST_ITEMS_MAX);
+  const newest = [...found.values()].sort((a, b) => b.row.sequence - a.row.sequence).slice(0, LIST_ITEMS_MAX);
+  const position = state.position(round);
+  const live = position?.liveRow?.sequence ?? position?.liveSequence ?? 0;
+  if (live !== 0 && !newest.some(({ row }) => row.sequence === live)) {
+    const stored = readInvestment(index, state, round, investor, live);
+    if (stored !== null) newest[LIST_ITEMS_MAX - 1] = stored;
+  }
+  return newest;
 }
 
 /** The verdict that this key has already in this round; null when it is new. */

@@ -163,7 +163,7 @@ describe('rounds', () => {
 
   test('a decline gives its room back once, and the investor may invest again', async () => {
     // The edge knows of money that the ledger does not have.
-    await importInvestors({ ledger }, [{ investor: 'dee', balance: 500 }]);
+    await importInvestors({ ledger }, [{ investor: 'dee', balance: 1_500 }]);
     await importInvestors({ edge }, [{ investor: 'dee', balance: 100_000 }]);
     await people('dan');
     await create('declines', { cap: 10_000, maximum: 10_000 });
@@ -177,6 +177,8 @@ describe('rounds', () => {
     const { remaining, investors, settled } = await view('declines');
     assert.deepEqual([remaining, investors, settled], [10_000, 0, 0]);
     assert.equal((await put('declines', 'dan', 10_000)).status, 201);
+    const beyond = await put('declines', 'dee', 2_000);
+    assert.equal(beyond.body['code'], 'insufficient-balance', 'the decline has told the balance');
     const again = await put('declines', 'dee', 1_000);
     assert.deepEqual(
       [again.body['code'], again.body['remaining']],
