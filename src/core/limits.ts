@@ -34,6 +34,8 @@ export const BATCH_REQUESTS_MAX = 2_048;
 export const SHARD_QUEUE_REQUESTS_MAX = 16_384;
 /** Batches handed to a shard and not yet answered. One more than it works on, so that it never waits for the front end. */
 export const SHARD_BATCHES_IN_FLIGHT_MAX = 2;
+/** What a batch makes dies young: with room for many batches, few objects are copied by the collector. */
+export const THREAD_YOUNG_GENERATION_MB = 64;
 /** A request older than this without a verdict is answered `overloaded`: unknown, ask again. */
 export const REQUEST_DEADLINE_MS = 30_000;
 /** Investors that a shard keeps in memory beside those whose rows are not indexed yet. */
@@ -313,7 +315,7 @@ assert(LIVE_FRAME_BYTES_MAX + INVESTOR_BYTES_MAX < 65_536, 'a request record cou
 /** The index follows the journal this often; what it lacks is in the shards' memory. */
 export const INDEX_FOLLOW_MS = 50;
 /** While rows keep coming, the index waits this many looks before it follows: few large commits, not many small. */
-export const INDEX_WAIT_TICKS = 5;
+export const INDEX_WAIT_TICKS = 10;
 /** Segments are made ahead of need as soon as the last one is in use; looked at this often. */
 export const UPKEEP_MS = 100;
 /** Investments published and without an outcome; the rest waits in the journal, so the bank never feels the rush. */

@@ -6,6 +6,7 @@
 
 import { Piscina } from 'piscina';
 import { investorHash } from '../core/investor.js';
+import { THREAD_YOUNG_GENERATION_MB } from '../core/limits.js';
 import type { OutcomeMessage } from '../core/messages.js';
 import type { Problem } from '../core/problem.js';
 import type { RoundChange, RoundDefinition } from '../core/round.js';
@@ -209,6 +210,7 @@ function newPool(options: ShardOptions, onError: (error: unknown) => void): Pisc
     idleTimeout: Number.POSITIVE_INFINITY,
     atomics: 'disabled',
     recordTiming: false,
+    resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_GENERATION_MB },
     workerData: options,
   });
   pool.on('error', onError);

@@ -7,6 +7,7 @@ import {
   INDEX_FOLLOW_MS,
   INDEX_LAG_ROWS_MAX,
   INDEX_WAIT_TICKS,
+  THREAD_YOUNG_GENERATION_MB,
 } from '../core/limits.js';
 import { err } from '../core/result.js';
 import type {
@@ -34,6 +35,7 @@ export class IndexerClient {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_GENERATION_MB },
       workerData: options,
     });
     this.#pool.on('error', (error: unknown) => this.#fail({ code: 'index-failed', message: String(error) }));

@@ -2,7 +2,7 @@
 // durable together. Between the two nothing may be told.
 
 import type { Counters } from '../core/counters.js';
-import { type Applicant, decide, type RoundAtDecision } from '../core/decide.js';
+import { type Applicant, decide, type Proposal, type RoundAtDecision } from '../core/decide.js';
 import { packCurrency } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
 import { type StickyVerdict, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
@@ -14,8 +14,10 @@ import type { JournalWriter } from './journal-writer.js';
 import { refusalOf } from './refusal.js';
 import { problemReply, type Reply, type ReplyForm } from './reply.js';
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** A row whose sequence is known after the append. */
-type DraftVerdict = { -readonly [K in keyof VerdictRow]: VerdictRow[K] };
+type DraftVerdict = Writable<VerdictRow>;
 
 export interface AdmitterModules {
   readonly counters: Counters;
@@ -24,18 +26,21 @@ export interface AdmitterModules {
   readonly investors: InvestorCache;
 }
 
-/** What is asked for, as `RequestReader` reads it. */
-interface Wanted {
-  readonly amount: number;
-  readonly currency: number;
-}
-
 export class Admitter {
   readonly #modules: AdmitterModules;
   readonly #frame = new FrameBuilder();
   readonly #rounds: (RoundDefinition | undefined)[] = [];
   readonly #currencies: number[] = [];
   #drafts: DraftVerdict[] = [];
+  /** Filled in for each decision: in a rush, objects that live for a microsecond are most of the garbage. */
+  readonly #applicant: Writable<Applicant> = {
+    earlier: null,
+    liveSequence: 0,
+    known: false,
+    eligible: false,
+    available: 0,
+  };
+  readonly #atDecision: Partial<Writable<RoundAtDecision>> = {};
   #nowMs = 0;
 
   constructor(modules: AdmitterModules) {
@@ -75,7 +80,7 @@ export class Admitter {
   }
 
   /** Decides one investment; its row is drafted when the verdict sticks to the key. */
-  invest(investor: string, key: string, round: number, { amount, currency }: Wanted, form: ReplyForm): Reply {
+  invest(investor: string, key: string, round: number, wanted: Proposal, form: ReplyForm): Reply {
     const { counters, index, investors } = this.#modules;
     const definition = this.#rounds[round];
     const liveKey = form.live ? key : null;
@@ -86,16 +91,18 @@ export class Admitter {
     const position = state.position(round);
     const live = position !== undefined && (position.liveSequence !== 0 || position.liveRow !== null);
     const roundCurrency = this.#currencies[round]!;
-    const atDecision: RoundAtDecision = { definition, currency: roundCurrency, state: counters.state(round) };
-    const applicant: Applicant = {
-      earlier,
-      // A live row of this very batch has no sequence yet; that it is there is what counts here.
-      liveSequence: live ? position.liveSequence || position.liveRow?.sequence || -1 : 0,
-      known: state.known,
-      eligible: state.eligible,
-      available: state.available(roundCurrency),
-    };
-    const decision = decide(atDecision, { amount, currency }, applicant, counters, this.#nowMs);
+    const atDecision = this.#atDecision;
+    atDecision.definition = definition;
+    atDecision.currency = roundCurrency;
+    atDecision.state = counters.state(round);
+    const applicant = this.#applicant;
+    applicant.earlier = earlier;
+    // A live row of this very batch has no sequence yet; that it is there is what counts here.
+    applicant.liveSequence = live ? position.liveSequence || position.liveRow?.sequence || -1 : 0;
+    applicant.known = state.known;
+    applicant.eligible = state.eligible;
+    applicant.available = state.available(roundCurrency);
+    const decision = decide(atDecision as RoundAtDecision, wanted, applicant, counters, this.#nowMs);
     switch (decision.code) {
       case 'replay':
         return { kind: 'verdict', form, row: earlier!, round: definition, replayed: true };
@@ -104,7 +111,7 @@ export class Admitter {
       case 'already-invested':
       case 'insufficient-balance':
       case 'round-full': {
-        const row = this.#draft(state, round, investor, key, decision.code, amount, decision.extra);
+        const row = this.#draft(state, round, investor, key, decision.code, wanted.amount, decision.extra);
         return { kind: 'verdict', form, row, round: definition, replayed: false };
       }
       default:
@@ -147,7 +154,7 @@ export class Admitter {
     this.#drafts.push(row);
     const position = state.enter(round);
     position.attempts++;
-    state.recent.push(row);
+    state.remember(row);
     if (verdict === 'accepted') {
       position.liveRow = row;
       position.liveSequence = 0;

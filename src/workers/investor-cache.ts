@@ -22,6 +22,10 @@ export interface RoundPosition {
   settled: boolean;
 }
 
+// Most investors come once: an array is made when there is something to put in, and of that size.
+const NO_ROWS: readonly (VerdictRow | OutcomeRow)[] = [];
+const NO_POSITIONS: readonly RoundPosition[] = [];
+
 export class InvestorState {
   known = false;
   eligible = false;
@@ -30,9 +34,9 @@ export class InvestorState {
   /** Packed by `packCurrency`; 0 when unknown. */
   currency = 0;
   balanceVersion = 0;
-  readonly positions: RoundPosition[] = [];
+  positions: readonly RoundPosition[] = NO_POSITIONS;
   /** Rows that may not be indexed yet, oldest first. */
-  recent: (VerdictRow | OutcomeRow)[] = [];
+  recent: readonly (VerdictRow | OutcomeRow)[] = NO_ROWS;
 
   position(round: number): RoundPosition | undefined {
     for (const position of this.positions) if (position.round === round) return position;
@@ -44,8 +48,13 @@ export class InvestorState {
     const found = this.position(round);
     if (found !== undefined) return found;
     const made = { round, attempts: 0, liveSequence: 0, liveRow: null, liveAmount: 0, settled: false };
-    this.positions.push(made);
+    this.positions = [...this.positions, made];
     return made;
+  }
+
+  /** Takes in a row that the index does not hold yet. */
+  remember(row: VerdictRow | OutcomeRow): void {
+    this.recent = this.recent.length === 0 ? [row] : [...this.recent, row];
   }
 
   /** What may be spent in a round of this currency: the balance less what live investments hold. */
@@ -73,7 +82,7 @@ export class InvestorState {
       if (sequence === 0 || sequence > mark) break;
       keep++;
     }
-    if (keep > 0) this.recent.splice(0, keep);
+    if (keep > 0) this.recent = this.recent.slice(keep);
     for (const position of this.positions) {
       const row = position.liveRow;
       if (row !== null && row.sequence !== 0 && row.sequence <= mark) {
@@ -84,27 +93,29 @@ export class InvestorState {
   }
 }
 
-/** States looked at before one batch: while the index lags, most of them have to stay, and the batch must not wait. */
-const EVICTIONS_PER_BATCH_MAX = 4_096;
 /** Past this many recent rows a look-up prunes first, so that one busy investor stays cheap. */
 const RECENT_ROWS_BEFORE_PRUNE = 8;
 
 export class InvestorCache {
   readonly #index: IndexReader;
-  readonly #states = new Map<string, InvestorState>();
+  /** Two generations: what is asked for moves to the young one, and the old one is let go whole. */
+  #young = new Map<string, InvestorState>();
+  #old = new Map<string, InvestorState>();
+  readonly #generationMax: number;
+  #rotateAbove: number;
   #mark = 0;
-  readonly #sizeMax: number;
   /** Reads that went to the index, for the metrics. */
   indexReads = 0;
 
   /** @param sizeMax investors kept beside those whose rows are not indexed yet */
   constructor(index: IndexReader, sizeMax: number = SHARD_INVESTORS_CACHED_MAX) {
     this.#index = index;
-    this.#sizeMax = sizeMax;
+    this.#generationMax = sizeMax >>> 1;
+    this.#rotateAbove = this.#generationMax;
   }
 
   get size(): number {
-    return this.#states.size;
+    return this.#young.size + this.#old.size;
   }
 
   /**
@@ -114,30 +125,29 @@ export class InvestorCache {
   begin(mark: number): void {
     this.#mark = mark;
     this.#index.refresh();
-    let excess = Math.min(this.#states.size - this.#sizeMax, EVICTIONS_PER_BATCH_MAX);
-    if (excess <= 0) return;
-    for (const [investor, state] of this.#states) {
-      if (excess-- <= 0) break;
-      this.#states.delete(investor);
-      // Not indexed yet: it stays, as the youngest.
-      if (!state.indexedAt(mark)) this.#states.set(investor, state);
-    }
+    if (this.#young.size <= this.#rotateAbove) return;
+    const kept = new Map<string, InvestorState>();
+    for (const [investor, state] of this.#old) if (!state.indexedAt(mark)) kept.set(investor, state);
+    this.#old = this.#young;
+    this.#young = kept;
+    // While the index lags most of them stay: the next scan comes when as many again have come, so it is paid for.
+    this.#rotateAbove = Math.max(this.#generationMax, 2 * kept.size);
   }
 
   get(investor: string): InvestorState {
-    const found = this.#states.get(investor);
+    const found = this.#find(investor);
     if (found !== undefined) {
       if (found.recent.length > RECENT_ROWS_BEFORE_PRUNE) found.prune(this.#mark);
       return found;
     }
     const state = this.#load(investor);
-    this.#states.set(investor, state);
+    this.#young.set(investor, state);
     return state;
   }
 
   /** The cached balance of this investor has changed in the index; what the ledger said later wins. */
   refresh(investor: string): void {
-    const state = this.#states.get(investor);
+    const state = this.#find(investor);
     if (state === undefined) return;
     const record = this.#index.getInvestor(investor);
     if (record === undefined || record.balanceVersion < state.balanceVersion) return;
@@ -146,6 +156,14 @@ export class InvestorCache {
     state.balance = record.balance;
     state.currency = record.currency === '' ? 0 : packCurrency(record.currency);
     state.balanceVersion = record.balanceVersion;
+  }
+
+  #find(investor: string): InvestorState | undefined {
+    const young = this.#young.get(investor);
+    if (young !== undefined) return young;
+    const old = this.#old.get(investor);
+    if (old !== undefined) this.#young.set(investor, old);
+    return old;
   }
 
   #load(investor: string): InvestorState {
@@ -158,16 +176,14 @@ export class InvestorCache {
     state.balance = record.balance;
     state.currency = record.currency === '' ? 0 : packCurrency(record.currency);
     state.balanceVersion = record.balanceVersion;
-    for (const { round, attempts, live, liveAmount, liveState } of record.rounds) {
-      state.positions.push({
-        round,
-        attempts,
-        liveSequence: live,
-        liveRow: null,
-        liveAmount,
-        settled: liveState === 'settled',
-      });
-    }
+    state.positions = record.rounds.map(({ round, attempts, live, liveAmount, liveState }) => ({
+      round,
+      attempts,
+      liveSequence: live,
+      liveRow: null,
+      liveAmount,
+      settled: liveState === 'settled',
+    }));
     return state;
   }
 }

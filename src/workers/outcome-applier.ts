@@ -105,7 +105,7 @@ function draftOf(
 
 /** The row is durable: hold, balance and room follow it. */
 function apply({ draft, round, state }: Drafted, counters: Counters): void {
-  state.recent.push(draft);
+  state.remember(draft);
   const position = state.position(round.number);
   const settled = draft.state === 'settled';
   const liveSequence = position?.liveRow?.sequence ?? position?.liveSequence;
