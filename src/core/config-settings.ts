@@ -1,7 +1,6 @@
 // The table of settings: the variable, the YAML key and the values of each. The rules of reading them are in config.ts.
 
 import { z } from 'zod';
-import type { ConfigKey } from './config.js';
 import {
   CONFIG_LIST_ITEMS_MAX,
   JOURNAL_SEGMENT_BYTES_MAX,
@@ -49,8 +48,12 @@ function setting(suffix: string, schema: z.ZodType, kind: Setting['kind'], expec
   return { variable: VARIABLE_PREFIX + suffix, yaml, schema, kind, expected };
 }
 
+/** Keeps the names of the keys, so that a setting that is read and not listed does not compile. */
+const table = <K extends string>(settings: Readonly<Record<K, Setting>>): Readonly<Record<K, Setting>> =>
+  settings;
+
 /** Every setting there is. The YAML key is the variable without its prefix, in camelCase. */
-export const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
+export const SETTINGS = table({
   dataDir: setting('DATA_DIR', textSchema, 'text', 'the path of a directory'),
   host: setting('HOST', hostSchema, 'text', 'a host name or an address such as 0.0.0.0'),
   port: setting('PORT', integer(0, 65_535), 'integer', A_PORT),
@@ -107,7 +110,9 @@ export const SETTINGS: Readonly<Record<ConfigKey, Setting>> = {
     'integer',
     `a multiple of ${SEGMENT_ALIGNMENT_BYTES} from ${JOURNAL_SEGMENT_BYTES_MIN} to ${JOURNAL_SEGMENT_BYTES_MAX}`,
   ),
-};
+});
+
+export type ConfigKey = keyof typeof SETTINGS;
 
 export const CONFIG_KEYS = Object.keys(SETTINGS) as readonly ConfigKey[];
 

@@ -2,7 +2,14 @@
 // A name that is not in the table, or a value that a setting cannot take, is a problem that names itself and the fix.
 
 import { parseDocument } from 'yaml';
-import { CONFIG_KEYS, parseUrl, SETTINGS, type Setting, VARIABLE_PREFIX } from './config-settings.js';
+import {
+  CONFIG_KEYS,
+  type ConfigKey,
+  parseUrl,
+  SETTINGS,
+  type Setting,
+  VARIABLE_PREFIX,
+} from './config-settings.js';
 import { JOURNAL_SEGMENT_BYTES, WORKERS_MAX } from './limits.js';
 import { nearest } from './nearest.js';
 import { err, ok, type Result } from './result.js';
@@ -51,8 +58,6 @@ export interface Config {
   /** Where each value came from. */
   readonly sources: Readonly<Record<ConfigKey, ConfigSource>>;
 }
-
-export type ConfigKey = Exclude<keyof Config, 'sources'>;
 
 export interface ConfigProblem {
   /** The variable or the YAML key, as it was written. */
