@@ -4,9 +4,8 @@
 // One pool per shard rather than one pool of many threads: which thread gets a task is then not a question, and the
 // order of tasks is the order of calls.
 
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { investorHash } from '../core/investor.js';
-import { THREAD_YOUNG_GENERATION_MB } from '../core/limits.js';
 import type { OutcomeMessage } from '../core/messages.js';
 import type { Problem } from '../core/problem.js';
 import type { RoundChange, RoundDefinition } from '../core/round.js';
@@ -20,6 +19,7 @@ import type {
   OutcomeApplied,
   ShardOptions,
 } from '../workers/protocol.js';
+import { oneThreadPool } from './one-thread-pool.js';
 import { ShardQueue } from './shard-queue.js';
 
 interface ShardThread {
@@ -201,19 +201,12 @@ export class AdmissionGateway {
 }
 
 function newPool(options: ShardOptions, onError: (error: unknown) => void): Piscina {
-  const pool = new Piscina({
-    filename: new URL('../workers/admission.js', import.meta.url).href,
-    name: 'run',
-    minThreads: 1,
-    maxThreads: 1,
-    concurrentTasksPerWorker: TASKS_PER_THREAD,
-    idleTimeout: Number.POSITIVE_INFINITY,
-    atomics: 'disabled',
-    recordTiming: false,
-    resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_GENERATION_MB },
+  const pool = oneThreadPool({
+    worker: 'admission',
     workerData: options,
+    concurrentTasks: TASKS_PER_THREAD,
+    onError,
   });
-  pool.on('error', onError);
   // A thread that ends by itself takes with it what only it knew; the one that piscina starts instead must not serve.
   pool.on('workerDestroy', () => onError('its thread has ended'));
   return pool;

@@ -1,13 +1,12 @@
 // The front end's side of the indexer: a one-thread piscina pool, one task at a time, and the loop that follows the
 // journal.
 
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import {
   INDEX_BATCH_ROWS_MAX,
   INDEX_FOLLOW_MS,
   INDEX_LAG_ROWS_MAX,
   INDEX_WAIT_TICKS,
-  THREAD_YOUNG_GENERATION_MB,
 } from '../core/limits.js';
 import { err } from '../core/result.js';
 import type {
@@ -16,6 +15,7 @@ import type {
   IndexerResult,
   IndexerTask,
 } from '../workers/indexer-protocol.js';
+import { oneThreadPool } from './one-thread-pool.js';
 
 export class IndexerClient {
   readonly #pool: Piscina;
@@ -26,19 +26,12 @@ export class IndexerClient {
   /** @param onFailure called once: the index can no longer follow, so admission has to stop in order */
   constructor(options: IndexerOptions, onFailure: (failure: IndexerFailure) => void) {
     this.#onFailure = onFailure;
-    this.#pool = new Piscina({
-      filename: new URL('../workers/indexer.js', import.meta.url).href,
-      name: 'run',
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      recordTiming: false,
-      resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_GENERATION_MB },
+    this.#pool = oneThreadPool({
+      worker: 'indexer',
       workerData: options,
+      concurrentTasks: 1,
+      onError: (error) => this.#fail({ code: 'index-failed', message: String(error) }),
     });
-    this.#pool.on('error', (error: unknown) => this.#fail({ code: 'index-failed', message: String(error) }));
   }
 
   /** Runs a task after those before it. That the index cannot follow, or its thread has died, is reported once as well. */

@@ -1,10 +1,11 @@
 // The front end's side of the upkeep thread: a one-thread piscina pool, one task at a time.
 
 import type { Logger } from 'pino';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { UPKEEP_RETRY_MS } from '../core/limits.js';
 import type { UpkeepAnswer, UpkeepOptions, UpkeepTask } from '../workers/upkeep-protocol.js';
 import { monotonicMs } from './clocks.js';
+import { oneThreadPool } from './one-thread-pool.js';
 
 export interface UpkeepClientOptions {
   readonly journalDir: string;
@@ -25,19 +26,13 @@ export class UpkeepClient {
   constructor({ journalDir, indexDir, segmentBytes, headMemory, logger }: UpkeepClientOptions) {
     this.#logger = logger;
     const workerData: UpkeepOptions = { journalDir, indexDir, segmentBytes, journalHead: headMemory };
-    this.#pool = new Piscina({
-      filename: new URL('../workers/upkeep.js', import.meta.url).href,
-      name: 'run',
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      recordTiming: false,
+    this.#pool = oneThreadPool({
+      worker: 'upkeep',
       workerData,
+      concurrentTasks: 1,
+      // Not the end of the node: the pool starts a new thread, and an append makes the segment that it lacks by itself.
+      onError: (error) => logger.error({ err: error }, 'upkeep: the thread has died'),
     });
-    // Not the end of the node: the pool starts a new thread, and an append makes the segment that it lacks by itself.
-    this.#pool.on('error', (error: unknown) => logger.error({ err: error }, 'upkeep: the thread has died'));
   }
 
   /**

@@ -1,0 +1,37 @@
+// A piscina pool of exactly one thread: which thread gets a task is then not a question, and tasks keep their order.
+
+import { Piscina } from 'piscina';
+import { THREAD_YOUNG_GENERATION_MB } from '../core/limits.js';
+
+export interface OneThreadPoolOptions {
+  /** A compiled file of `workers/` that exports `run`. */
+  readonly worker: 'admission' | 'indexer' | 'upkeep';
+  readonly workerData: unknown;
+  /** Tasks at the thread at once; more than one is for tasks that answer before they yield. */
+  readonly concurrentTasks: number;
+  /** The thread has died, or could not start. */
+  readonly onError: (error: unknown) => void;
+}
+
+export function oneThreadPool({
+  worker,
+  workerData,
+  concurrentTasks,
+  onError,
+}: OneThreadPoolOptions): Piscina {
+  const pool = new Piscina({
+    filename: new URL(`../workers/${worker}.js`, import.meta.url).href,
+    name: 'run',
+    minThreads: 1,
+    maxThreads: 1,
+    concurrentTasksPerWorker: concurrentTasks,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    // The threads have timers, which the default would keep from firing between tasks.
+    atomics: 'disabled',
+    recordTiming: false,
+    resourceLimits: { maxYoungGenerationSizeMb: THREAD_YOUNG_GENERATION_MB },
+    workerData,
+  });
+  pool.on('error', onError);
+  return pool;
+}
