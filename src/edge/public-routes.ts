@@ -5,7 +5,7 @@ import { BODY_BYTES_MAX, TOKEN_BYTES_MAX } from '../core/limits.js';
 import { packMsgpack } from '../core/msgpack.js';
 import type { Problem } from '../core/problem.js';
 import type { RoundDefinition } from '../core/round.js';
-import { statusLine } from '../workers/answer-writer.js';
+import { statusLine } from '../core/status-line.js';
 import { REQUEST, REQUEST_FLAG } from '../workers/protocol.js';
 import type { AdmissionGateway } from './admission-gateway.js';
 import { guarded, type HttpExchange } from './http-exchange.js';

@@ -12,11 +12,11 @@ import {
 } from '../core/limits.js';
 import type { ProblemCode } from '../core/problem.js';
 import { err, ok, type Result } from '../core/result.js';
+import { statusLine } from '../core/status-line.js';
 import { type AdminAuthorize, bearerToken } from './admin-auth.js';
 import { type AdminRequest, type AdminResponse, type AdminRoute, AdminRouteTable } from './admin-routes.js';
 import { type Listening, listenExclusive } from './listen.js';
 import { problem, refusal } from './responses.js';
-import { statusLine } from './status-line.js';
 import { uWS } from './uws.js';
 
 export interface AdminServerOptions {

@@ -1,30 +1,8 @@
 // Builds the slab of answers of one batch (layout: protocol.ts).
 
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type Problem, problemObject } from '../core/problem.js';
+import { statusLine } from '../core/status-line.js';
 import { ANSWER, ANSWER_FLAG, ANSWER_HEAD_BYTES } from './protocol.js';
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  200: 'OK',
-  201: 'Created',
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Payload Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Entity',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
-/** The status line's tail, such as `201 Created`. */
-export function statusLine(status: number): string {
-  return `${status} ${STATUS_TEXT[status] ?? 'Unknown'}`;
-}
 
 /**
  * Status line and headers as one text, lines parted by CRLF: uWebSockets.js writes a status verbatim, so that one

@@ -6,7 +6,8 @@ import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { VerdictRow } from '../core/rows.js';
-import { type AnswerWriter, asciiJson, problemHead, statusLine } from './answer-writer.js';
+import { statusLine } from '../core/status-line.js';
+import { type AnswerWriter, asciiJson, problemHead } from './answer-writer.js';
 import type { StoredInvestment } from './investment-reads.js';
 
 /** Where a reply goes and in which encoding. */
