@@ -30,17 +30,7 @@ export function timestamp(ms: number): string {
   return lastText;
 }
 
-/** The body of a 201, as JSON text. All strings in it are visible ASCII without quotes or backslashes but the investor. */
-export function acceptedJson(journalId: string, round: RoundLabel, row: VerdictRow): string {
-  return `{"id":"${investmentId(journalId, row.sequence)}","round":"${round.id}","investor":${quoted(row.investor)},"amount":${row.amount},"currency":"${round.currency}","state":"accepted","sequence":${row.sequence},"acceptedAt":"${timestamp(row.at)}"}`;
-}
-
-function quoted(text: string): string {
-  // Visible ASCII has only two characters that JSON escapes.
-  return text.includes('"') || text.includes('\\') ? JSON.stringify(text) : `"${text}"`;
-}
-
-/** The same as an object, in the same member order. */
+/** The body of a 201, which workers/accepted-writer.ts writes byte by byte. */
 export function acceptedObject(
   journalId: string,
   round: RoundLabel,

@@ -30,16 +30,23 @@ export const LIST_ITEMS_MAX = 200;
 export const BATCH_BYTES_MAX = 1_048_576;
 /** Requests in one batch: bounds the time between the first decision and the sync. */
 export const BATCH_REQUESTS_MAX = 2_048;
-/** Requests that wait for one shard before new ones are answered `overloaded`. */
-export const SHARD_QUEUE_REQUESTS_MAX = 16_384;
+/**
+ * Batches of one shard that are filled, waited for, decided or told, at a time: the memory of its ring. When all are in
+ * use new requests are answered `overloaded`.
+ */
+export const SHARD_SLABS = 8;
+/** Bytes of answers of one batch; more (long lists) travel in memory of their own. */
+export const ANSWER_BYTES_MAX = 1_048_576;
 /** Batches handed to a shard and not yet answered. One more than it works on, so that it never waits for the front end. */
 export const SHARD_BATCHES_IN_FLIGHT_MAX = 2;
+/** A shard that nobody wakes looks around this often. */
+export const SHARD_SLEEP_MS = 1_000;
+/** Batches of a shard between two turns of its event loop, where libraries leave timers. */
+export const SHARD_BATCHES_PER_LOOP_TURN = 256;
 /** What a batch makes dies young: with room for many batches, few objects are copied by the collector. */
 export const THREAD_YOUNG_GENERATION_MB = 64;
 /** A request older than this without a verdict is answered `overloaded`: unknown, ask again. */
 export const REQUEST_DEADLINE_MS = 30_000;
-/** Investors that a shard keeps in memory beside those whose rows are not indexed yet. */
-export const SHARD_INVESTORS_CACHED_MAX = 65_536;
 /** Rows that the index may lag behind the journal before admission answers `overloaded`. */
 export const INDEX_LAG_ROWS_MAX = 1_000_000;
 /** Verified tokens kept per shard, by hash, until they expire. */
@@ -53,7 +60,10 @@ assert(
   BATCH_BYTES_MAX >= 2 * (BODY_BYTES_MAX + TOKEN_BYTES_MAX + 1024),
   'a batch must hold at least two requests',
 );
-assert(SHARD_QUEUE_REQUESTS_MAX >= BATCH_REQUESTS_MAX, 'the queue must hold at least one full batch');
+assert(
+  SHARD_SLABS > SHARD_BATCHES_IN_FLIGHT_MAX,
+  'one slab is filled while those in flight are at the shard',
+);
 
 // --- Journal -----------------------------------------------------------------------------------------------
 
@@ -88,6 +98,16 @@ assert(
 assert(
   JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,
   'a segment must not be wasted by a frame that does not fit',
+);
+
+/** The frame of a full batch, with the room that its last row is asked for. */
+export const BATCH_FRAME_BYTES_MAX = 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX;
+/** A shard keeps the rows that the index lacks in chunks of this size: large beside a frame, small beside a rush. */
+export const RECENT_CHUNK_BYTES = 4_194_304;
+
+assert(
+  RECENT_CHUNK_BYTES >= JOURNAL_FRAME_BYTES_MAX && RECENT_CHUNK_BYTES >= 4 * BATCH_FRAME_BYTES_MAX,
+  'a chunk must hold the largest frame, and not be wasted by one that does not fit',
 );
 
 // --- Load tool (rush) --------------------------------------------------------------------------------------
@@ -338,7 +358,5 @@ export const WATERMARK_MS = 1_000;
 export const EDGE_DRAIN_MS = 10_000;
 
 assert(OUTCOMES_BATCH_MAX <= OUTCOMES_IN_FLIGHT_MAX, 'a batch of outcomes must fit what may be in flight');
-/** A thread tells how late its event loop is this often. */
-export const LOOP_DELAY_REPORT_MS = 1_000;
 /** Rows that a start adds up again before it is ready; a larger index is checked by its totals and by `audit`. */
 export const START_CHECK_ROWS_MAX = 200_000;

@@ -46,9 +46,9 @@ export function getU53(buffer: Uint8Array, offset: number): number {
   return high < HIGH_WORDS ? high * WORD + getU32(buffer, offset) : -1;
 }
 
-/** A word of shared memory as a number; it must be one that a number holds exactly. */
+/** A word of shared memory, or nanoseconds of `process.hrtime`, as a number; it must be one that a number holds exactly. */
 export function wordNumber(word: bigint): number {
   const value = Number(word);
-  assert(Number.isSafeInteger(value), 'a word of shared memory must stay within 2^53-1');
+  assert(Number.isSafeInteger(value), 'a word of shared memory or a time must stay within 2^53-1');
   return value;
 }

@@ -25,7 +25,9 @@ function read(content: Uint8Array, msgpack: boolean, shape: RequestShape = 'inve
   const bytes = Buffer.concat([Buffer.from(AROUND), content, Buffer.from(AROUND)]);
   const start = AROUND.length;
   const ok = reader.read(bytes, start, start + content.length, msgpack, shape);
-  const { pointer, amount, currency, key, token, type } = reader;
+  const { pointer, amount, currency, type } = reader;
+  const key = reader.keyText();
+  const token = reader.hasToken ? reader.token.text() : null;
   return { ok, pointer, amount, currency, key, token, type };
 }
 

@@ -4,7 +4,10 @@
 // The reader is reused: after `read` returned true its fields hold the members. The common form of JSON is scanned
 // in place without making strings; anything unusual goes to `request-reader-slow.ts`, which knows the whole grammar.
 
+import { isPlain, isTextAt, isUpper, plainStringEnd } from './ascii.js';
+import { integerBytes, readInteger, stringHead, stringHeadBytes } from './msgpack-bytes.js';
 import { memberPointer, readMembersSlowly } from './request-reader-slow.js';
+import { Span } from './span.js';
 
 /** Which members may appear, and must: an HTTP body, or one of the messages of a live connection. */
 export type RequestShape = 'investment' | 'message';
@@ -17,7 +20,6 @@ export function packCurrency(code: string): number {
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN = 0x7b;
@@ -34,9 +36,11 @@ export class RequestReader {
   amount = 0;
   /** Packed by `packCurrency`. */
   currency = 0;
-  /** Members of a message; null where absent. */
-  key: string | null = null;
-  token: string | null = null;
+  /** Members of a message: where they are in what was read, good as long as that is. */
+  readonly key = new Span();
+  hasKey = false;
+  readonly token = new Span();
+  hasToken = false;
   type: MessageType | null = null;
   /** After a failure: where, as a JSON Pointer, and why. */
   pointer = '';
@@ -59,11 +63,16 @@ export class RequestReader {
   #reset(): void {
     this.amount = 0;
     this.currency = 0;
-    this.key = null;
-    this.token = null;
+    this.hasKey = false;
+    this.hasToken = false;
     this.type = null;
     this.pointer = '';
     this.reason = '';
+  }
+
+  /** The key as text; null where there is none. */
+  keyText(): string | null {
+    return this.hasKey ? this.key.text() : null;
   }
 
   #fail(pointer: string, reason: string): false {
@@ -77,10 +86,10 @@ export class RequestReader {
     if (shape === 'message') {
       if (this.type === null) return this.#fail('/type', 'type is missing');
       if (this.type === 'auth') {
-        if (this.token === null) return this.#fail('/token', 'token is missing');
+        if (!this.hasToken) return this.#fail('/token', 'token is missing');
         if (this.amount !== 0) return this.#fail('/amount', 'amount does not belong in auth');
         if (this.currency !== 0) return this.#fail('/currency', 'currency does not belong in auth');
-        if (this.key !== null) return this.#fail('/key', 'key does not belong in auth');
+        if (this.hasKey) return this.#fail('/key', 'key does not belong in auth');
         return true;
       }
     }
@@ -115,14 +124,16 @@ export class RequestReader {
         this.type = value;
         return true;
       case 'key':
-        if (this.key !== null) return this.#fail(pointer, 'key is given twice');
+        if (this.hasKey) return this.#fail(pointer, 'key is given twice');
         if (typeof value !== 'string') return this.#fail(pointer, 'key must be a string');
-        this.key = value;
+        this.hasKey = true;
+        this.key.setText(asciiOrRefused(value));
         return true;
       case 'token':
-        if (this.token !== null) return this.#fail(pointer, 'token is given twice');
+        if (this.hasToken) return this.#fail(pointer, 'token is given twice');
         if (typeof value !== 'string') return this.#fail(pointer, 'token must be a string');
-        this.token = value;
+        this.hasToken = true;
+        this.token.setText(asciiOrRefused(value));
         return true;
     }
   }
@@ -142,7 +153,7 @@ export class RequestReader {
       at = skipSpace(bytes, at + 1, end);
       const length = nameEnd - nameStart;
       const initial = bytes[nameStart];
-      if (length === 6 && initial === 0x61 && this.amount === 0 && isName(bytes, nameStart, 'amount')) {
+      if (length === 6 && initial === 0x61 && this.amount === 0 && isTextAt(bytes, nameStart, 'amount')) {
         let value = 0;
         const digits = at;
         for (let digit = bytes[at]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++at]! - 0x30) {
@@ -157,13 +168,17 @@ export class RequestReader {
         const valueEnd = plainStringEnd(bytes, valueStart, end);
         if (valueEnd < 0) return false;
         at = valueEnd + 1;
-        if (length === 8 && initial === 0x63 && this.currency === 0 && isName(bytes, nameStart, 'currency')) {
+        if (
+          length === 8 &&
+          initial === 0x63 &&
+          this.currency === 0 &&
+          isTextAt(bytes, nameStart, 'currency')
+        ) {
           if (valueEnd - valueStart !== 3 || !isUpper(bytes, valueStart, 3)) return false;
           this.currency = (bytes[valueStart]! << 16) | (bytes[valueStart + 1]! << 8) | bytes[valueStart + 2]!;
         } else {
-          if (shape !== 'message') return false;
-          const name = bytes.latin1Slice(nameStart, nameEnd);
-          if (!this.#assign(name, bytes.latin1Slice(valueStart, valueEnd), shape)) return false;
+          if (shape !== 'message' || !this.#assignPlain(bytes, nameStart, length, valueStart, valueEnd))
+            return false;
         }
       }
       at = skipSpace(bytes, at, end);
@@ -172,6 +187,50 @@ export class RequestReader {
       at = skipSpace(bytes, at + 1, end);
     }
     return false;
+  }
+
+  /** Takes a member of a MessagePack map whose value is a string. */
+  #takeText(
+    bytes: Buffer,
+    nameStart: number,
+    nameLength: number,
+    start: number,
+    end: number,
+    shape: RequestShape,
+  ): boolean {
+    if (nameLength === 8 && this.currency === 0 && isTextAt(bytes, nameStart, 'currency')) {
+      if (end - start === 3 && isUpper(bytes, start, 3)) {
+        this.currency = (bytes[start]! << 16) | (bytes[start + 1]! << 8) | bytes[start + 2]!;
+        return true;
+      }
+    } else if (
+      shape === 'message' &&
+      isPlain(bytes, start, end) &&
+      this.#assignPlain(bytes, nameStart, nameLength, start, end)
+    ) {
+      return true;
+    }
+    const name = bytes.toString('utf8', nameStart, nameStart + nameLength);
+    return this.#assign(name, bytes.toString('utf8', start, end), shape);
+  }
+
+  /** Takes a member of a message whose name and value are plain text in place; false where the long way must decide. */
+  #assignPlain(bytes: Buffer, nameStart: number, nameLength: number, start: number, end: number): boolean {
+    if (nameLength === 3 && !this.hasKey && isTextAt(bytes, nameStart, 'key')) {
+      this.hasKey = true;
+      this.key.set(bytes, start, end);
+      return true;
+    }
+    if (nameLength === 5 && !this.hasToken && isTextAt(bytes, nameStart, 'token')) {
+      this.hasToken = true;
+      this.token.set(bytes, start, end);
+      return true;
+    }
+    if (nameLength !== 4 || this.type !== null || !isTextAt(bytes, nameStart, 'type')) return false;
+    if (end - start === 6 && isTextAt(bytes, start, 'invest')) this.type = 'invest';
+    else if (end - start === 4 && isTextAt(bytes, start, 'auth')) this.type = 'auth';
+    else return false;
+    return true;
   }
 
   /** A MessagePack map of string keys to strings and integers (the format's own specification, msgpack.org). */
@@ -189,18 +248,25 @@ export class RequestReader {
       const nameLength = stringHead(bytes, at, end);
       if (nameLength < 0) return this.#fail('', 'the body is not whole MessagePack with string keys');
       at += stringHeadBytes(bytes[at]!);
-      const name = bytes.toString('utf8', at, at + nameLength);
+      const nameStart = at;
       at += nameLength;
       const textLength = stringHead(bytes, at, end);
       if (textLength >= 0) {
         at += stringHeadBytes(bytes[at]!);
-        if (!this.#assign(name, bytes.toString('utf8', at, at + textLength), shape)) return false;
-        at += textLength;
+        const textEnd = at + textLength;
+        if (!this.#takeText(bytes, nameStart, nameLength, at, textEnd, shape)) return false;
+        at = textEnd;
       } else {
         const size = integerBytes(bytes[at] ?? 0xc1);
-        if (size < 0 || at + 1 + size > end)
-          return this.#assign(name, null, shape) && this.#fail('', 'not MessagePack');
-        if (!this.#assign(name, readInteger(bytes, at), shape)) return false;
+        const isWhole = size >= 0 && at + 1 + size <= end;
+        const value = isWhole ? readInteger(bytes, at) : null;
+        const isAmount = nameLength === 6 && this.amount === 0 && isTextAt(bytes, nameStart, 'amount');
+        if (isAmount && Number.isSafeInteger(value) && value !== null && value > 0) this.amount = value;
+        else {
+          const name = bytes.toString('utf8', nameStart, nameStart + nameLength);
+          if (!this.#assign(name, value, shape)) return false;
+          if (!isWhole) return this.#fail('', 'not MessagePack');
+        }
         at += 1 + size;
       }
     }
@@ -215,73 +281,7 @@ function skipSpace(bytes: Buffer, from: number, end: number): number {
   return at;
 }
 
-/** The closing quote of a string of visible ASCII without escapes, or -1. */
-function plainStringEnd(bytes: Buffer, from: number, end: number): number {
-  for (let at = from; at < end; at++) {
-    const byte = bytes[at]!;
-    if (byte === QUOTE) return at;
-    if (byte === BACKSLASH || byte < 0x20 || byte > 0x7e) return -1;
-  }
-  return -1;
-}
-
-function isName(bytes: Buffer, from: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false;
-  return true;
-}
-
-function isUpper(bytes: Buffer, from: number, count: number): boolean {
-  for (let i = from; i < from + count; i++) if (bytes[i]! < 0x41 || bytes[i]! > 0x5a) return false;
-  return true;
-}
-
-/** Length of the MessagePack string at `at` if it is one and lies before `end`, else -1. */
-function stringHead(bytes: Buffer, at: number, end: number): number {
-  if (at >= end) return -1;
-  const head = bytes[at]!;
-  const headBytes = stringHeadBytes(head);
-  if (headBytes === 0 || at + headBytes > end) return -1;
-  const length =
-    headBytes === 1 ? head & 0x1f : headBytes === 2 ? bytes[at + 1]! : bytes.readUInt16BE(at + 1);
-  return at + headBytes + length <= end ? length : -1;
-}
-
-/** Bytes of the head of a string (fixstr, str 8, str 16); 0 for another type. A str 32 cannot fit a body. */
-function stringHeadBytes(head: number): number {
-  if (head >= 0xa0 && head <= 0xbf) return 1;
-  return head === 0xd9 ? 2 : head === 0xda ? 3 : 0;
-}
-
-/** Bytes after the head of a MessagePack integer, or -1 for another type. */
-function integerBytes(head: number): number {
-  if (head <= 0x7f || head >= 0xe0) return 0;
-  if (head >= 0xcc && head <= 0xcf) return 1 << (head - 0xcc);
-  if (head >= 0xd0 && head <= 0xd3) return 1 << (head - 0xd0);
-  return -1;
-}
-
-/** The integer, exact or not a safe integer at all. */
-function readInteger(bytes: Buffer, at: number): number {
-  const head = bytes[at]!;
-  if (head <= 0x7f) return head;
-  switch (head) {
-    case 0xcc:
-      return bytes.readUInt8(at + 1);
-    case 0xcd:
-      return bytes.readUInt16BE(at + 1);
-    case 0xce:
-      return bytes.readUInt32BE(at + 1);
-    case 0xcf:
-      return bytes.readUInt32BE(at + 1) * 2 ** 32 + bytes.readUInt32BE(at + 5);
-    case 0xd0:
-      return bytes.readInt8(at + 1);
-    case 0xd1:
-      return bytes.readInt16BE(at + 1);
-    case 0xd2:
-      return bytes.readInt32BE(at + 1);
-    case 0xd3:
-      return bytes.readInt32BE(at + 1) * 2 ** 32 + bytes.readUInt32BE(at + 5);
-    default:
-      return head - 0x100;
-  }
+/** A text with a character of more than one byte is no key and no token; a space makes sure that it is refused. */
+function asciiOrRefused(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : ' ';
 }

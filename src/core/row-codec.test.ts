@@ -9,6 +9,7 @@ import { DECLINE_REASONS } from './messages.js';
 import { ROUND_CHANGES, ROUND_STATES } from './round.js';
 import { decodeRow, encodeRow, encodeVerdict, forEachRow } from './row-codec.js';
 import { type Row, STICKY_VERDICTS, VERDICT_CODES } from './rows.js';
+import { Span } from './span.js';
 
 const SEQUENCE = 4_000_000_000_000;
 
@@ -77,6 +78,12 @@ const roundRow: fc.Arbitrary<Row> = fc
 
 const anyRow = fc.oneof(verdictRow, outcomeRow, roundRow);
 
+function span(text: string): Span {
+  const made = new Span();
+  made.setText(text);
+  return made;
+}
+
 test('a row reads back as it was written, wherever it lies', () => {
   fc.assert(
     fc.property(anyRow, fc.integer({ min: 0, max: 70 }), (row, offset) => {
@@ -111,7 +118,7 @@ test('rows of a payload are visited in order with dense sequences', () => {
 
 test('a payload that is not exactly its rows is refused', () => {
   const buffer = Buffer.alloc(200);
-  const end = encodeVerdict(buffer, 0, 1, 1, VERDICT_CODES.accepted, 100, 0, 'alice', 'key-1');
+  const end = encodeVerdict(buffer, 0, 1, 1, VERDICT_CODES.accepted, 100, 0, span('alice'), span('key-1'));
   const ignore = () => undefined;
   assert.ok(forEachRow(buffer.subarray(0, end), 1, 1, ignore).ok);
   assert.ok(!forEachRow(buffer.subarray(0, end), 1, 2, ignore).ok);
@@ -139,7 +146,17 @@ test('any bytes are either a row or refused with a reason, never thrown at', () 
 
 test('already-invested in the same frame reads back with the sequence of the live row', () => {
   const buffer = Buffer.alloc(100);
-  encodeVerdict(buffer, 0, 1, 1, VERDICT_CODES['already-invested-in-frame'], 100, 3, 'alice', 'key-2');
+  encodeVerdict(
+    buffer,
+    0,
+    1,
+    1,
+    VERDICT_CODES['already-invested-in-frame'],
+    100,
+    3,
+    span('alice'),
+    span('key-2'),
+  );
   const read = decodeRow(buffer, 0, 10);
   assert.ok(read.ok && read.value.kind === 'verdict');
   assert.equal(read.value.verdict, 'already-invested');
@@ -151,18 +168,24 @@ test('a row that breaks its own rules is not written', () => {
   const buffer = Buffer.alloc(1000);
   const { accepted } = VERDICT_CODES;
   const full = VERDICT_CODES['round-full'];
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 0, accepted, 1, 0, 'a', 'k'), /round/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, ROUNDS_MAX + 1, accepted, 1, 0, 'a', 'k'), /round/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1.5, 1, accepted, 1, 0, 'a', 'k'), /time/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 0, 0, 'a', 'k'), /amount/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 2 ** 53, 0, 'a', 'k'), /amount/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 5, 'a', 'k'), /extra/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, full, 100, 100, 'a', 'k'), /extra/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, 7, 1, 0, 'a', 'k'), /code/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, '', 'k'), /investor/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, 'a b', 'k'), /investor/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, 'é', 'k'), /investor/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, '\u{1f600}', 'k'), /investor/);
-  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, 'a', 'k.'), /key/);
-  assert.throws(() => encodeVerdict(buffer, 990, 1, 1, accepted, 1, 0, 'a', 'k'), /buffer/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 0, accepted, 1, 0, span('a'), span('k')), /round/);
+  assert.throws(
+    () => encodeVerdict(buffer, 0, 1, ROUNDS_MAX + 1, accepted, 1, 0, span('a'), span('k')),
+    /round/,
+  );
+  assert.throws(() => encodeVerdict(buffer, 0, 1.5, 1, accepted, 1, 0, span('a'), span('k')), /time/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 0, 0, span('a'), span('k')), /amount/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 2 ** 53, 0, span('a'), span('k')), /amount/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 5, span('a'), span('k')), /extra/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, full, 100, 100, span('a'), span('k')), /extra/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, 7, 1, 0, span('a'), span('k')), /code/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, span(''), span('k')), /investor/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, span('a b'), span('k')), /investor/);
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, span('é'), span('k')), /investor/);
+  assert.throws(
+    () => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, span('\u{1f600}'), span('k')),
+    /investor/,
+  );
+  assert.throws(() => encodeVerdict(buffer, 0, 1, 1, accepted, 1, 0, span('a'), span('k.')), /key/);
+  assert.throws(() => encodeVerdict(buffer, 990, 1, 1, accepted, 1, 0, span('a'), span('k')), /buffer/);
 });

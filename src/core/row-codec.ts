@@ -5,6 +5,7 @@
 // verdicts are written on the hot path: no object, no copy.
 
 import { assert } from './assert.js';
+import { isInvestorId } from './investor.js';
 import {
   IDEMPOTENCY_KEY_BYTES_MAX,
   INVESTOR_BYTES_MAX,
@@ -16,12 +17,23 @@ import { DECLINE_REASONS } from './messages.js';
 import { AMOUNT_MINOR_MAX, isAmount, isBalance } from './money.js';
 import { err, ok, type Result } from './result.js';
 import { decodeRoundRow, encodeRoundRow } from './round-row.js';
-import { isKey, isRowTime, isVisible, putKey, putVisible, ROW_KIND, ROW_TEXT_AT } from './row-layout.js';
+import {
+  isKey,
+  isRowTime,
+  isVisible,
+  OUTCOME_SETTLED_CODE,
+  putVisible,
+  ROW_KIND,
+  ROW_TEXT_AT,
+} from './row-layout.js';
 import { type OutcomeRow, type Row, STICKY_VERDICTS, VERDICT_CODES } from './rows.js';
+import { Span } from './span.js';
 
-const SETTLED_CODE = 1;
-const DECLINED_CODE_FIRST = 2;
+const DECLINED_CODE_FIRST = OUTCOME_SETTLED_CODE + 1;
 const ELIGIBLE_FLAG = 1;
+const KEY_PATTERN = /^[A-Za-z0-9_-]+$/;
+const investorText = new Span();
+const keyText = new Span();
 
 assert(
   JOURNAL_ROW_BYTES_MAX >= ROW_TEXT_AT.verdict + INVESTOR_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX &&
@@ -38,8 +50,8 @@ export function encodeVerdict(
   code: number,
   amount: number,
   extra: number,
-  investor: string,
-  key: string,
+  investor: Span,
+  key: Span,
 ): number {
   const keyAt = offset + ROW_TEXT_AT.verdict + investor.length;
   const end = keyAt + key.length;
@@ -61,8 +73,10 @@ export function encodeVerdict(
   putU53(buffer, offset + 8, at);
   putU53(buffer, offset + 16, amount);
   putU53(buffer, offset + 24, extra);
-  assert(putVisible(buffer, offset + ROW_TEXT_AT.verdict, investor), 'an investor id is visible ASCII');
-  assert(putKey(buffer, keyAt, key), 'an idempotency key is of A-Z a-z 0-9 _ -');
+  investor.copyTo(buffer, offset + ROW_TEXT_AT.verdict);
+  key.copyTo(buffer, keyAt);
+  assert(isVisible(buffer, offset + ROW_TEXT_AT.verdict, keyAt), 'an investor id is visible ASCII');
+  assert(isKey(buffer, keyAt, end), 'an idempotency key is of A-Z a-z 0-9 _ -');
   return end;
 }
 
@@ -107,7 +121,8 @@ function encodeOutcome(buffer: Buffer, offset: number, row: Omit<OutcomeRow, 'ki
   );
   putU16(buffer, offset, end - offset);
   buffer[offset + 2] = ROW_KIND.outcome;
-  buffer[offset + 3] = reason === null ? SETTLED_CODE : DECLINE_REASONS.indexOf(reason) + DECLINED_CODE_FIRST;
+  buffer[offset + 3] =
+    reason === null ? OUTCOME_SETTLED_CODE : DECLINE_REASONS.indexOf(reason) + DECLINED_CODE_FIRST;
   putU16(buffer, offset + 4, row.round);
   buffer[offset + 6] = investor.length;
   buffer[offset + 7] = row.eligible ? ELIGIBLE_FLAG : 0;
@@ -124,18 +139,13 @@ function encodeOutcome(buffer: Buffer, offset: number, row: Omit<OutcomeRow, 'ki
 export function encodeRow(buffer: Buffer, offset: number, row: Row): number {
   switch (row.kind) {
     case 'verdict': {
-      const code = VERDICT_CODES[row.verdict];
-      return encodeVerdict(
-        buffer,
-        offset,
-        row.at,
-        row.round,
-        code,
-        row.amount,
-        row.extra,
-        row.investor,
-        row.key,
-      );
+      const { at, round, verdict, amount, extra } = row;
+      assert(isInvestorId(row.investor), 'an investor id is visible ASCII');
+      assert(KEY_PATTERN.test(row.key), 'an idempotency key is of A-Z a-z 0-9 _ -');
+      investorText.setText(row.investor);
+      keyText.setText(row.key);
+      const code = VERDICT_CODES[verdict];
+      return encodeVerdict(buffer, offset, at, round, code, amount, extra, investorText, keyText);
     }
     case 'outcome':
       return encodeOutcome(buffer, offset, row);
@@ -244,7 +254,7 @@ function decodeOutcome(
   const code = buffer[offset + 3]!;
   const flags = buffer[offset + 7]!;
   const reason = DECLINE_REASONS[code - DECLINED_CODE_FIRST] ?? null;
-  if ((code !== SETTLED_CODE && reason === null) || flags > ELIGIBLE_FLAG)
+  if ((code !== OUTCOME_SETTLED_CODE && reason === null) || flags > ELIGIBLE_FLAG)
     return 'outcome has an unknown code';
   const at = getU53(buffer, offset + 8);
   const investment = getU53(buffer, offset + 16);

@@ -21,6 +21,9 @@ export const ROW_KIND = { verdict: 1, outcome: 2, round: 3 } as const;
 /** Where a row's part of variable length starts. */
 export const ROW_TEXT_AT = { verdict: 32, outcome: 48, round: 16 } as const;
 
+/** The code of an outcome row that settles; those above it decline, each for a reason of DECLINE_REASONS. */
+export const OUTCOME_SETTLED_CODE = 1;
+
 /** The last millisecond that a Date can hold. */
 const TIME_MS_MAX = 8_640_000_000_000_000;
 
@@ -36,19 +39,12 @@ for (let code = 0x21; code <= 0x7e; code++) {
   CLASSES[code] = /[A-Za-z0-9_-]/.test(String.fromCharCode(code)) ? VISIBLE | KEY : VISIBLE;
 }
 
-/** Writes `text` as one byte per character; false if one of them is not visible ASCII. */
+/**
+ * Writes `text` as one byte per character; false if one of them is not visible ASCII. A loop beats a call into C++ at
+ * the lengths of ids, and it checks while it writes.
+ */
 export function putVisible(buffer: Uint8Array, offset: number, text: string): boolean {
-  return putClass(buffer, offset, text, VISIBLE);
-}
-
-/** Writes `text` as one byte per character; false if one of them may not be in an idempotency key. */
-export function putKey(buffer: Uint8Array, offset: number, text: string): boolean {
-  return putClass(buffer, offset, text, KEY);
-}
-
-// A loop beats a call into C++ at the lengths of ids, and it checks while it writes.
-function putClass(buffer: Uint8Array, offset: number, text: string, wanted: number): boolean {
-  let all = wanted;
+  let all = VISIBLE;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     all &= code < 256 ? CLASSES[code]! : 0;

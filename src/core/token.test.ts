@@ -47,7 +47,7 @@ describe('shared secret', () => {
 
   test('a good one tells investor, expiry and scopes', () => {
     const claims = verifier.verify(hs256({ ...GOOD, scope: 'a openbell:admin' }), NOW_MS);
-    assert.deepEqual(claims, { investor: 'alice', exp: GOOD.exp, scope: 'a openbell:admin' });
+    assert.deepEqual(claims, { investor: 'alice', exp: GOOD.exp, scope: 'a openbell:admin', alg: 'HS256' });
     assert.ok(hasScope(claims, 'openbell:admin'));
     assert.ok(!hasScope(claims, 'openbell'));
     for (const scope of [undefined, 7, ['openbell:admin']]) {

@@ -1,7 +1,7 @@
 // Bearer tokens (RFC 6750, 7519): who is asking, and with which scopes. Signatures by shared secret or by JWKS.
 
-import { createHash, createPublicKey, hash, type KeyObject, verify as verifySignature } from 'node:crypto';
-import { assert } from './assert.js';
+import { createPublicKey, hash, type KeyObject, verify as verifySignature } from 'node:crypto';
+import { HS256_SIGNATURE_CHARS, Hs256 } from './hs256.js';
 import { isInvestorId } from './investor.js';
 import { TOKEN_BYTES_MAX, TOKENS_CACHED_MAX } from './limits.js';
 
@@ -20,6 +20,8 @@ export interface TokenClaims {
   /** Seconds since the epoch. */
   readonly exp: number;
   readonly scope: string;
+  /** What it was signed with. */
+  readonly alg: string;
 }
 
 interface PublicKey {
@@ -33,14 +35,13 @@ interface Header {
   readonly kid: string | undefined;
 }
 
-const SHA256_BLOCK_BYTES = 64;
-const HS256_SIGNATURE_CHARS = 43;
 const HEADERS_CACHED_MAX = 64;
+/** The characters of a compact token (RFC 7515, section 3.1). */
+const TOKEN_PATTERN = /^[A-Za-z0-9_.-]+$/;
 
 /**
- * Checks tokens. HS256 is HMAC (RFC 2104) as two one-shot hashes over a precomputed pad, the cheapest form that
- * node:crypto offers for short messages; it costs what a cache look-up by hash would, so only public-key results
- * are cached, by SHA-256 of the token, until they expire.
+ * Checks tokens of every form. HS256 costs what a cache look-up by hash would, so only public-key results are cached,
+ * by SHA-256 of the token, until they expire.
  */
 export class TokenVerifier {
   readonly #audience: string | undefined;
@@ -48,27 +49,14 @@ export class TokenVerifier {
   readonly #publicKeys: readonly PublicKey[];
   readonly #cache = new Map<string, TokenClaims>();
   readonly #headers = new Map<string, Header | null>();
-  /** Inner pad, then room for the signed part. */
-  readonly #inner: Buffer | undefined;
-  /** Outer pad, then the inner digest. */
-  readonly #outer: Buffer | undefined;
+  readonly #hs256: Hs256 | null;
+  readonly #token = Buffer.allocUnsafeSlow(TOKEN_BYTES_MAX);
 
   constructor(options: TokenOptions) {
     this.#audience = options.audience;
     this.#issuer = options.issuer;
     this.#publicKeys = (options.jwks ?? []).flatMap(readPublicKey);
-    if (options.secret !== undefined) {
-      const key = Buffer.from(options.secret, 'utf8');
-      assert(key.length >= 32, 'the token secret must have at least 32 bytes');
-      const block = key.length > SHA256_BLOCK_BYTES ? createHash('sha256').update(key).digest() : key;
-      this.#inner = Buffer.alloc(SHA256_BLOCK_BYTES + TOKEN_BYTES_MAX, 0);
-      this.#outer = Buffer.alloc(SHA256_BLOCK_BYTES + 32, 0);
-      for (let i = 0; i < SHA256_BLOCK_BYTES; i++) {
-        const byte = block[i] ?? 0;
-        this.#inner[i] = byte ^ 0x36;
-        this.#outer[i] = byte ^ 0x5c;
-      }
-    }
+    this.#hs256 = options.secret === undefined ? null : new Hs256(options.secret);
   }
 
   /**
@@ -78,7 +66,7 @@ export class TokenVerifier {
    * @param nowMs milliseconds since the epoch
    */
   verify(token: string, nowMs: number): TokenClaims | null {
-    if (token.length > TOKEN_BYTES_MAX) return null;
+    if (token.length > TOKEN_BYTES_MAX || !TOKEN_PATTERN.test(token)) return null;
     const first = token.indexOf('.');
     const second = token.indexOf('.', first + 1);
     if (first <= 0 || second < 0 || token.indexOf('.', second + 1) >= 0) return null;
@@ -86,7 +74,7 @@ export class TokenVerifier {
     if (header === null) return null;
     if (header.alg === 'HS256') {
       if (!this.#signedBySecret(token, second)) return null;
-      return this.#claims(token.slice(first + 1, second), nowMs);
+      return this.#claims(token.slice(first + 1, second), nowMs, header.alg);
     }
     if (this.#publicKeys.length === 0) return null;
     return this.#verifyPublic(token, header, first, second, nowMs);
@@ -102,20 +90,9 @@ export class TokenVerifier {
   }
 
   #signedBySecret(token: string, signedChars: number): boolean {
-    const inner = this.#inner;
-    const outer = this.#outer;
-    if (inner === undefined || outer === undefined) return false;
-    if (token.length - signedChars - 1 !== HS256_SIGNATURE_CHARS) return false;
-    inner.write(token, SHA256_BLOCK_BYTES, signedChars, 'latin1');
-    const digest = hash('sha256', inner.subarray(0, SHA256_BLOCK_BYTES + signedChars), 'hex');
-    outer.write(digest, SHA256_BLOCK_BYTES, 'hex');
-    const expected = hash('sha256', outer, 'base64url');
-    // Every character is compared, so the time tells nothing about where they differ.
-    let difference = 0;
-    for (let i = 0; i < HS256_SIGNATURE_CHARS; i++) {
-      difference |= expected.charCodeAt(i) ^ token.charCodeAt(signedChars + 1 + i);
-    }
-    return difference === 0;
+    if (this.#hs256 === null || token.length - signedChars - 1 !== HS256_SIGNATURE_CHARS) return false;
+    this.#token.latin1Write(token, 0, token.length);
+    return this.#hs256.verify(this.#token, 0, signedChars, token.length);
   }
 
   #verifyPublic(
@@ -141,7 +118,7 @@ export class TokenVerifier {
         verifyWith(candidate, signed, signature),
     );
     if (!good) return null;
-    const claims = this.#claims(token.slice(first + 1, second), nowMs);
+    const claims = this.#claims(token.slice(first + 1, second), nowMs, header.alg);
     if (claims === null) return null;
     if (this.#cache.size >= TOKENS_CACHED_MAX) {
       const oldest = this.#cache.keys().next();
@@ -151,7 +128,7 @@ export class TokenVerifier {
     return claims;
   }
 
-  #claims(encoded: string, nowMs: number): TokenClaims | null {
+  #claims(encoded: string, nowMs: number, alg: string): TokenClaims | null {
     const payload = parseObject(encoded);
     if (payload === null) return null;
     const { sub, exp, nbf, aud, iss, scope } = payload;
@@ -163,7 +140,7 @@ export class TokenVerifier {
     if (this.#audience !== undefined && aud !== this.#audience) {
       if (!Array.isArray(aud) || !aud.includes(this.#audience)) return null;
     }
-    return { investor: sub, exp, scope: typeof scope === 'string' ? scope : '' };
+    return { investor: sub, exp, scope: typeof scope === 'string' ? scope : '', alg };
   }
 }
 

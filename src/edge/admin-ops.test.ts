@@ -81,7 +81,7 @@ describe('operations', () => {
       shard: 1,
       queuedRequests: 6,
       batchesInFlight: 2,
-      investorsCached: 31,
+      recentRows: 31,
     });
     assert.deepEqual(
       [json.outbox, json.watermark, json.ready],

@@ -13,8 +13,8 @@ export class AnswerCursor {
   #bodyStart = 0;
   #bodyEnd = 0;
 
-  open(memory: ArrayBuffer): void {
-    this.bytes = Buffer.from(memory);
+  open(answers: Buffer): void {
+    this.bytes = answers;
     this.#next = 0;
   }
 

@@ -37,8 +37,8 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     commitTimesS: () => ({ upperBounds: [0.0001, 0.001], counts: [5, 0, 1], sum: 0.25 }),
     syncTimesS: () => ({ upperBounds: [0.0001, 0.001], counts: [6, 0, 0], sum: 0.125 }),
     shards: () => [
-      { shard: 0, queuedRequests: 5, batchesInFlight: 1, investorsCached: 30 },
-      { shard: 1, queuedRequests: 6, batchesInFlight: 2, investorsCached: 31 },
+      { shard: 0, queuedRequests: 5, batchesInFlight: 1, recentRows: 30 },
+      { shard: 1, queuedRequests: 6, batchesInFlight: 2, recentRows: 31 },
     ],
     requestsInFlight: () => 12,
     connections: () => ({ http: 8, live: 9 }),

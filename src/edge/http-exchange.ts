@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { problemHead } from '../workers/answer-writer.js';
 import type { AnswerCursor } from './answer-cursor.js';
-import type { AnswerTarget } from './shard-queue.js';
+import type { AnswerTarget } from './answer-target.js';
 
 /** Answers since the start, by HTTP status: index is the status. */
 export const responseCounts = new Float64Array(600);

@@ -11,7 +11,7 @@ import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { ANSWER, ANSWER_FLAG } from '../workers/protocol.js';
 import type { AnswerCursor } from './answer-cursor.js';
-import type { AnswerTarget } from './shard-queue.js';
+import type { AnswerTarget } from './answer-target.js';
 
 /** What an upgrade leaves for the open connection. */
 export interface LiveUser {

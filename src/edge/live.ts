@@ -17,6 +17,7 @@ import type { RoundDefinition } from '../core/round.js';
 import { ANSWER, REQUEST, REQUEST_FLAG } from '../workers/protocol.js';
 import type { AdmissionGateway } from './admission-gateway.js';
 import type { AnswerCursor } from './answer-cursor.js';
+import type { AnswerTarget } from './answer-target.js';
 import { HttpExchange } from './http-exchange.js';
 import {
   CLOSE,
@@ -28,7 +29,6 @@ import {
 import type { LiveRegistry } from './live-registry.js';
 import { bearerToken } from './public-routes.js';
 import type { RoundViews } from './round-view.js';
-import type { AnswerTarget } from './shard-queue.js';
 
 export interface LiveModules {
   readonly gateway: AdmissionGateway;
@@ -203,14 +203,14 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
     }
     // Not taken: the client must hear so under its own key, which is worth a look into the message here.
     refused.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
-    connection.refuse(closed ?? OVERLOADED, refused.key);
+    connection.refuse(closed ?? OVERLOADED, refused.keyText());
   }
 
   /** The shard of the message's own token, where it carries one, else of the connection's investor. */
   function queueFor(connection: LiveConnection, investor: string, bytes: Uint8Array, isBinary: boolean) {
     if (gateway.shards === 1) return gateway.queueForInvestor(investor);
     refused.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
-    if (refused.token !== null) return gateway.queueForToken(refused.token);
+    if (refused.hasToken) return gateway.queueForToken(refused.token.text());
     return gateway.queueForInvestor(connection.investor);
   }
 }

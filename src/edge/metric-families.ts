@@ -22,7 +22,7 @@ export interface ShardGauges {
   readonly queuedRequests: number;
   /** Batches handed to the shard and not answered. */
   readonly batchesInFlight: number;
-  readonly investorsCached: number;
+  readonly recentRows: number;
 }
 
 /** What the metrics and the status are made of; each getter is cheap and reads what is true now. */
@@ -167,9 +167,9 @@ export const FAMILIES: readonly Family[] = [
     (shard) => shard.batchesInFlight,
   ),
   perShard(
-    'investors_cached',
-    'Investors that this shard holds in memory.',
-    (shard) => shard.investorsCached,
+    'recent_rows',
+    'Rows that this shard holds in memory because the index does not hold them yet.',
+    (shard) => shard.recentRows,
   ),
   gauge('openbell_requests_in_flight', 'Requests read and not answered.', (from) =>
     one(from.requestsInFlight()),

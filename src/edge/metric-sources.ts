@@ -78,7 +78,7 @@ export function metricSources(modules: SourceModules): MetricsSources {
         shard,
         queuedRequests: queue.queued,
         batchesInFlight: queue.inFlight,
-        investorsCached: blocks[shard]![STAT.investorsCached]!,
+        recentRows: blocks[shard]![STAT.recentRows]!,
       })),
     requestsInFlight: () => gateway.queues().reduce((total, queue) => total + queue.requestsInFlight, 0),
     connections: () => ({ http: modules.httpConnections(), live: registry.size }),

@@ -8,7 +8,6 @@ import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import type { InvestorBalances } from './admin-investors.js';
 import { edgeAdminRoutes } from './admin-routes.js';
-import type { AdmissionGateway } from './admission-gateway.js';
 import { EdgeAudit } from './audit.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import type { IndexerClient } from './indexer-client.js';
@@ -77,12 +76,12 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
           return ok({ dryRun, unconfirmed, published: dryRun ? 0 : outbox.replay() });
         },
       },
-      investors: cachedBalances(indexer, parts.gateway),
+      investors: cachedBalances(indexer),
     }),
   });
 }
 
-function cachedBalances(indexer: IndexerClient, gateway: AdmissionGateway): InvestorBalances {
+function cachedBalances(indexer: IndexerClient): InvestorBalances {
   return {
     get: async (investor) => {
       const found = await indexer.run({ kind: 'investor', investor });
@@ -93,7 +92,6 @@ function cachedBalances(indexer: IndexerClient, gateway: AdmissionGateway): Inve
     put: async (lines) => {
       const stored = await indexer.run({ kind: 'balances', lines });
       if (!stored.ok) return err({ code: 'not-durable', detail: stored.error.message, retryAfterS: 5 });
-      await gateway.refreshInvestors(lines.map(({ investor }) => investor));
       return ok(stored.value);
     },
   };

@@ -121,7 +121,6 @@ export function makeParts(
     applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
     applyBalances: async (messages) => {
       const applied = await indexer.run({ kind: 'balance-messages', messages });
-      if (applied.ok) await gateway.refreshInvestors(applied.value.applied);
       return applied.ok;
     },
     onDone: (sequence) => outbox.confirm(sequence),

@@ -7,7 +7,7 @@ import { acceptedObject, investmentObject } from '../core/investment-view.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import type { VerdictRow } from '../core/rows.js';
 import { refusalOf } from '../workers/refusal.js';
-import { problemOfRow } from '../workers/reply.js';
+import { rejectionOf } from '../workers/verdict-writer.js';
 import { fakeRoundView } from './fake-metrics-sources.js';
 import { addLiveRoute } from './live.js';
 import { openapiDocument } from './openapi.js';
@@ -213,7 +213,7 @@ describe('what the node says fits', () => {
     const definition = { ...round, state: 'scheduled' } as const;
     const told: Problem[] = [
       ...(['not-eligible', 'already-invested', 'insufficient-balance', 'round-full'] as const).map(
-        (verdict) => problemOfRow('k3v9x2ab', { ...row, verdict, extra: 7 }),
+        (verdict) => rejectionOf('k3v9x2ab', verdict, 7),
       ),
       ...(
         [

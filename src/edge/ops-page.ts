@@ -122,9 +122,9 @@ const show = (status) => {
   curve();
   at('verdicts').replaceChildren(table(['verdict since the start', 'count'],
     Object.entries(status.verdicts).sort((a, b) => b[1] - a[1]).map(([name, value]) => [name, count.format(value)])));
-  at('shards').replaceChildren(table(['shard', 'queued', 'batches in flight', 'investors in memory'],
+  at('shards').replaceChildren(table(['shard', 'queued', 'batches in flight', 'rows not indexed'],
     status.queues.shards.map((shard) => [shard.shard, shard.queuedRequests, shard.batchesInFlight,
-      count.format(shard.investorsCached)])));
+      count.format(shard.recentRows)])));
   const { journal, watermark } = status;
   at('durable').replaceChildren(table(['what is durable', 'sequence', ''], [
     ['journal', count.format(journal.sequence), ''],

@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ANSWER_BYTES_MAX,
   BATCH_REQUESTS_MAX,
   REQUEST_DEADLINE_MS,
   SHARD_BATCHES_IN_FLIGHT_MAX,
-  SHARD_QUEUE_REQUESTS_MAX,
+  SHARD_SLABS,
 } from '../core/limits.js';
 import { AnswerWriter } from '../workers/answer-writer.js';
-import { type BatchResult, type BatchTask, REQUEST } from '../workers/protocol.js';
+import { BATCH_FLAG, BATCH_RING_BYTES, BatchRing, batchesBetween } from '../workers/batch-ring.js';
+import { REQUEST } from '../workers/protocol.js';
 import { RequestCursor } from '../workers/request-cursor.js';
 import type { AnswerCursor } from './answer-cursor.js';
-import { type AnswerTarget, ShardQueue } from './shard-queue.js';
+import type { AnswerTarget } from './answer-target.js';
+import { ShardQueue } from './shard-queue.js';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -36,22 +39,27 @@ class Target implements AnswerTarget {
 
 /** A shard that answers when it is told to: with the key of each request, or by giving those keyed `other` away. */
 class FakeShard {
-  readonly tasks: BatchTask[] = [];
+  readonly ring = new BatchRing(new SharedArrayBuffer(BATCH_RING_BYTES));
   readonly misrouted: { shard: number; key: string; target: AnswerTarget }[] = [];
   readonly fatal: string[] = [];
   readonly queue: ShardQueue;
+  /** Requests of each batch that was handed over. */
+  readonly counts: number[] = [];
   nowMs = 0;
-  #resolvers: { resolve: (result: BatchResult) => void; reject: (error: Error) => void }[] = [];
+  wakes = 0;
+  #overflows: ArrayBuffer[] = [];
 
   constructor() {
     this.queue = new ShardQueue({
-      run: (task) => {
-        this.tasks.push(task);
-        return new Promise((resolve, reject) => this.#resolvers.push({ resolve, reject }));
+      ring: this.ring,
+      wake: () => {
+        this.wakes++;
+        while (this.counts.length < this.ring.published)
+          this.counts.push(this.ring.requestCount(this.counts.length));
       },
+      takeOverflow: () => this.#overflows.shift()!,
       onMisrouted: (shard, record, target) => {
-        const memory = Uint8Array.from(record).buffer;
-        this.misrouted.push({ shard, key: keysOf(memory, record.length)[0]!, target });
+        this.misrouted.push({ shard, key: keysOf(Buffer.from(record), record.length)[0]!, target });
       },
       onFatal: (reason) => this.fatal.push(reason),
       clock: () => this.nowMs,
@@ -62,35 +70,34 @@ class FakeShard {
     return this.queue.add(REQUEST.invest, 0, 1, 'token', key, Buffer.from('{}'), target);
   }
 
-  async answer(at: number): Promise<void> {
-    const { requests, answers, length } = this.tasks[at]!;
-    const writer = new AnswerWriter(answers);
-    const keys = keysOf(requests, length);
-    for (const key of keys) {
+  /** Answers the oldest batch. `pad`: characters in front of each key. */
+  async answer(pad = 0): Promise<void> {
+    const batch = this.ring.answered;
+    const writer = new AnswerWriter();
+    writer.open(this.ring.answers(batch));
+    for (const key of keysOf(this.ring.requests(batch), this.ring.requestBytes(batch))) {
       if (key === 'other') writer.misrouted(2);
-      else writer.http(200, '200 OK', key);
+      else writer.http(200, '200 OK', '.'.repeat(pad) + key);
     }
-    this.#resolvers[at]!.resolve({ requests, answers: writer.memory, count: keys.length, failed: false });
+    const { overflow } = writer;
+    if (overflow !== null) this.#overflows.push(overflow);
+    this.ring.answer(writer.length, overflow === null ? 0 : BATCH_FLAG.overflow, 0);
+    this.queue.answered();
     await settled();
   }
 
-  async failJournal(at: number): Promise<void> {
-    const { requests, answers } = this.tasks[at]!;
-    this.#resolvers[at]!.resolve({ requests, answers, count: 0, failed: true });
-    await settled();
-  }
-
-  async die(at: number): Promise<void> {
-    this.#resolvers[at]!.reject(new Error('gone'));
+  async failJournal(): Promise<void> {
+    this.ring.answer(0, BATCH_FLAG.failed, 0);
+    this.queue.answered();
     await settled();
   }
 }
 
-function keysOf(memory: ArrayBuffer, length: number): string[] {
+function keysOf(bytes: Buffer, length: number): string[] {
   const cursor = new RequestCursor();
-  cursor.open(memory, length);
+  cursor.open(bytes, length);
   const keys: string[] = [];
-  while (cursor.next()) keys.push(cursor.key());
+  while (cursor.next()) keys.push(cursor.key.text());
   return keys;
 }
 
@@ -101,14 +108,12 @@ test('what arrives in one turn of the loop is one batch, in order', async () => 
     assert.ok(shard.add(key, target));
     return target;
   });
-  assert.deepEqual([shard.tasks.length, shard.queue.queued], [0, 3]);
+  assert.deepEqual([shard.counts.length, shard.queue.queued], [0, 3]);
   await settled();
-  assert.deepEqual(
-    shard.tasks.map(({ requests, length }) => keysOf(requests, length)),
-    [['a', 'b', 'c']],
-  );
+  assert.deepEqual(shard.counts, [3]);
+  assert.deepEqual(keysOf(shard.ring.requests(0), shard.ring.requestBytes(0)), ['a', 'b', 'c']);
   assert.deepEqual([shard.queue.queued, shard.queue.requestsInFlight], [0, 3]);
-  await shard.answer(0);
+  await shard.answer();
   assert.deepEqual(
     targets.map(({ got }) => got),
     [['a'], ['b'], ['c']],
@@ -126,16 +131,16 @@ test('while its batches are at the shard the next one grows, and leaves when one
     shard.add(`later-${i}`);
     await settled();
   }
-  assert.equal(shard.tasks.length, SHARD_BATCHES_IN_FLIGHT_MAX);
-  await shard.answer(0);
-  assert.equal(shard.tasks.length, SHARD_BATCHES_IN_FLIGHT_MAX + 1);
-  assert.equal(shard.tasks.at(-1)!.count, 5);
+  assert.equal(shard.counts.length, SHARD_BATCHES_IN_FLIGHT_MAX);
+  await shard.answer();
+  assert.equal(shard.counts.length, SHARD_BATCHES_IN_FLIGHT_MAX + 1);
+  assert.equal(shard.counts.at(-1), 5);
 });
 
 test('the queue is bounded: past it nothing is taken, and what was taken is answered once, in bounded batches', async () => {
   const shard = new FakeShard();
   const targets: Target[] = [];
-  for (let i = 0; i < SHARD_QUEUE_REQUESTS_MAX; i++) {
+  for (let i = 0; i < SHARD_SLABS * BATCH_REQUESTS_MAX; i++) {
     const target = new Target();
     targets.push(target);
     assert.ok(shard.add(`k${i}`, target));
@@ -143,8 +148,8 @@ test('the queue is bounded: past it nothing is taken, and what was taken is answ
   const refused = new Target();
   assert.equal(shard.add('one more', refused), false);
   await settled();
-  for (let at = 0; at < shard.tasks.length; at++) await shard.answer(at);
-  assert.ok(shard.tasks.every(({ count }) => count <= BATCH_REQUESTS_MAX));
+  for (let at = 0; at < shard.counts.length; at++) await shard.answer();
+  assert.ok(shard.counts.every((count) => count <= BATCH_REQUESTS_MAX));
   assert.ok(targets.every(({ got }, i) => got.length === 1 && got[0] === `k${i}`));
   assert.deepEqual(refused.got, []);
   assert.ok(shard.add('again'));
@@ -157,7 +162,7 @@ test('a request of another shard is handed on as it was, and those around it are
   shard.add('other', other);
   shard.add('b', b);
   await settled();
-  await shard.answer(0);
+  await shard.answer();
   assert.deepEqual([a.got, other.got, b.got], [['a'], [], ['b']]);
   assert.deepEqual(shard.misrouted, [{ shard: 2, key: 'other', target: other }]);
 });
@@ -176,7 +181,7 @@ test('several answers in a row for one target are one write', async () => {
     shard.add(key, target);
   }
   await settled();
-  await shard.answer(0);
+  await shard.answer();
   assert.deepEqual([one.got, one.corks], [['a', 'b', 'd', 'e', 'f'], 2]);
   assert.deepEqual([two.got, two.corks], [['c'], 0]);
 });
@@ -193,33 +198,57 @@ test('past its deadline a request is told so, once; its late verdict is nobodyâ€
   shard.queue.expire();
   shard.queue.expire();
   assert.deepEqual(target.got, ['overloaded']);
-  await shard.answer(0);
+  await shard.answer();
   assert.deepEqual(target.got, ['overloaded']);
   const next = new Target();
   shard.add('b', next);
   await settled();
-  await shard.answer(1);
+  await shard.answer();
   assert.deepEqual(next.got, ['b'], 'the queue goes on');
 });
 
-for (const how of ['failJournal', 'die'] as const) {
-  test(`${how}: everyone is told once that it is unknown`, async () => {
-    const shard = new FakeShard();
-    const targets = Array.from({ length: 4 }, () => new Target());
-    for (const target of targets.slice(0, 2)) {
-      shard.add('flying', target);
-      await settled();
-    }
-    shard.add('waiting', targets[2]!);
-    shard.add('waiting', targets[3]!);
-    await shard[how](0);
-    assert.equal(shard.fatal.length, 1);
-    // What the gateway does then.
-    shard.queue.failAll({ code: 'not-durable', retryAfterS: 5 });
-    await shard.answer(1);
-    assert.ok(targets.every(({ got }) => got.length === 1 && got[0] === 'not-durable'));
-  });
-}
+test('when the journal fails everyone is told once that it is unknown', async () => {
+  const shard = new FakeShard();
+  const targets = Array.from({ length: 4 }, () => new Target());
+  for (const target of targets.slice(0, 2)) {
+    shard.add('flying', target);
+    await settled();
+  }
+  shard.add('waiting', targets[2]!);
+  shard.add('waiting', targets[3]!);
+  await shard.failJournal();
+  assert.equal(shard.fatal.length, 1);
+  // What the gateway does then.
+  shard.queue.failAll({ code: 'not-durable', retryAfterS: 5 });
+  await shard.answer();
+  assert.ok(targets.every(({ got }) => got.length === 1 && got[0] === 'not-durable'));
+});
+
+test('answers that do not fit their slab come whole, each batch its own', async () => {
+  const shard = new FakeShard();
+  const targets = Array.from({ length: 4 }, () => new Target());
+  for (const [i, target] of targets.entries()) {
+    shard.add(`k${i}`, target);
+    if (i % 2 === 1) await settled();
+  }
+  await shard.answer(ANSWER_BYTES_MAX);
+  await shard.answer(ANSWER_BYTES_MAX);
+  assert.ok(
+    targets.every(({ got }, i) => got[0]?.length === ANSWER_BYTES_MAX + 2 && got[0].endsWith(`k${i}`)),
+  );
+});
+
+test('slots are used again and again, also where the count of batches wraps', async () => {
+  const shard = new FakeShard();
+  for (let i = 0; i < 3 * SHARD_SLABS; i++) {
+    const target = new Target();
+    shard.add(`k${i}`, target);
+    await settled();
+    await shard.answer();
+    assert.deepEqual(target.got, [`k${i}`]);
+  }
+  assert.equal(batchesBetween(0xffff_ffff, 1), 2);
+});
 
 test('drained waits for everything that was added', async () => {
   const shard = new FakeShard();
@@ -231,6 +260,6 @@ test('drained waits for everything that was added', async () => {
   });
   await settled();
   assert.equal(drained, false);
-  await shard.answer(0);
+  await shard.answer();
   await waiting;
 });

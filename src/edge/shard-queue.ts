@@ -1,59 +1,49 @@
-// The queue in front of one shard: requests of a loop turn become one slab, a slab becomes one piscina task, and its
-// answers go back to those who asked, in order.
+// The queue in front of one shard: requests are written into the slab that is being filled, slabs are handed over as
+// batches, and answers go back to those who asked, in order.
 //
 // While SHARD_BATCHES_IN_FLIGHT_MAX batches are at the shard, the next slab just grows: the busier the shard, the
-// larger the batches, and the more requests share one fdatasync.
+// larger the batches, and the more requests share one fdatasync. Batches are numbered from 0 and go through
+//
+//   0 ≤ told ≤ answered ≤ published ≤ filling < told + SHARD_SLABS
 
 import {
   BATCH_BYTES_MAX,
   BATCH_REQUESTS_MAX,
   REQUEST_DEADLINE_MS,
   SHARD_BATCHES_IN_FLIGHT_MAX,
-  SHARD_QUEUE_REQUESTS_MAX,
+  SHARD_SLABS,
 } from '../core/limits.js';
+import { wordNumber } from '../core/little-endian.js';
 import type { Problem } from '../core/problem.js';
-import { ANSWER, type BatchResult, type BatchTask, REQUEST_HEAD_BYTES } from '../workers/protocol.js';
+import { BATCH_FLAG, type BatchRing, batchesBetween } from '../workers/batch-ring.js';
+import { ANSWER, REQUEST_HEAD_BYTES } from '../workers/protocol.js';
 import { AnswerCursor } from './answer-cursor.js';
-
-/** Who asked. An answer comes exactly once, as one of the two. */
-export interface AnswerTarget {
-  /** The cursor stands on the answer; what it shows is good only during the call. */
-  answer(cursor: AnswerCursor): void;
-  /** There will be no answer: unknown, never no. */
-  fail(problem: Problem): void;
-  /** Runs `work`, which answers this target several times in a row, as one write. */
-  cork(work: () => void): void;
-}
+import type { AnswerTarget } from './answer-target.js';
 
 export interface ShardQueueModules {
-  /** Hands a batch to the shard's thread; slabs are transferred both ways. Rejects when the thread has died. */
-  readonly run: (task: BatchTask) => Promise<BatchResult>;
+  readonly ring: BatchRing;
+  /** A batch was handed over: the shard must look. Call `answered` on the queue when it has answered. */
+  readonly wake: () => void;
+  /** The answers of the oldest batch that came as a message of their own. */
+  readonly takeOverflow: () => ArrayBuffer;
   /** Another shard owns the investor of this record. */
   readonly onMisrouted: (shard: number, record: Uint8Array, target: AnswerTarget) => void;
-  /** The journal has failed, or the thread has died: nothing more will be admitted by this process. */
+  /** The journal has failed: nothing more will be admitted by this process. */
   readonly onFatal: (reason: string) => void;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
 }
 
+/** One slab of the ring, as this side knows it. */
 interface Slab {
+  targets: AnswerTarget[];
+  bytes: number;
   /** When its first request came. */
   firstAtMs: number;
-  readonly requests: Buffer;
-  answers: ArrayBuffer;
-  length: number;
-  readonly targets: AnswerTarget[];
+  /** Its targets have been told already. */
+  isOver: boolean;
 }
 
-interface InFlight {
-  readonly targets: readonly AnswerTarget[];
-  readonly sentAtMs: number;
-  expired: boolean;
-}
-
-const ANSWERS_BYTES = 262_144;
-/** Memory for answers that grew past this (long lists) is not kept. */
-const SPARE_ANSWERS_BYTES_MAX = 16 * ANSWERS_BYTES;
 const NOT_DURABLE: Problem = { code: 'not-durable', retryAfterS: 5 };
 const TOO_LATE: Problem = {
   code: 'overloaded',
@@ -63,18 +53,29 @@ const TOO_LATE: Problem = {
 
 export class ShardQueue {
   readonly #modules: ShardQueueModules;
+  readonly #ring: BatchRing;
   readonly #cursor = new AnswerCursor();
-  readonly #waiting: Slab[] = [];
-  readonly #inFlight = new Set<InFlight>();
-  readonly #spare: { requests: ArrayBuffer; answers: ArrayBuffer }[] = [];
-  #filling: Slab;
+  readonly #slabs: readonly Slab[] = Array.from({ length: SHARD_SLABS }, () => ({
+    targets: [],
+    bytes: 0,
+    firstAtMs: 0,
+    isOver: false,
+  }));
+  #filling = 0;
+  #published = 0;
+  #told = 0;
   #queued = 0;
+  #atShard = 0;
   #flushScheduled = false;
   #idleWaiters: (() => void)[] = [];
+  readonly #flushSoon = (): void => {
+    this.#flushScheduled = false;
+    this.#flush();
+  };
 
   constructor(modules: ShardQueueModules) {
     this.#modules = modules;
-    this.#filling = this.#newSlab();
+    this.#ring = modules.ring;
   }
 
   /** Requests that wait, not counting those at the shard. */
@@ -84,14 +85,12 @@ export class ShardQueue {
 
   /** Requests taken and not answered. */
   get requestsInFlight(): number {
-    let count = this.#queued;
-    for (const batch of this.#inFlight) count += batch.targets.length;
-    return count;
+    return this.#queued + this.#atShard;
   }
 
   /** Batches at the shard. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return batchesBetween(this.#ring.answered, this.#published);
   }
 
   /**
@@ -114,8 +113,8 @@ export class ShardQueue {
     const length = (REQUEST_HEAD_BYTES + token.length + keyBytes + bodyBytes + 3) & ~3;
     const slab = this.#slabFor(length);
     if (slab === null) return false;
-    const bytes = slab.requests;
-    const at = slab.length;
+    const bytes = this.#ring.requests(this.#filling);
+    const at = slab.bytes;
     bytes.writeUInt32LE(length, at);
     bytes[at + 4] = kind;
     bytes[at + 5] = flags;
@@ -137,127 +136,130 @@ export class ShardQueue {
   addRecord(record: Uint8Array, target: AnswerTarget): boolean {
     const slab = this.#slabFor(record.length);
     if (slab === null) return false;
-    slab.requests.set(record, slab.length);
+    this.#ring.requests(this.#filling).set(record, slab.bytes);
     this.#took(slab, record.length, target);
     return true;
   }
 
+  /** The shard has answered: tells those who asked, and hands over what has gathered meanwhile. */
+  answered(): void {
+    while (this.#told !== this.#ring.answered) {
+      const batch = this.#told;
+      const slab = this.#slab(batch);
+      const flags = this.#ring.flags(batch);
+      const answers =
+        (flags & BATCH_FLAG.overflow) === 0
+          ? this.#ring.answers(batch)
+          : Buffer.from(this.#modules.takeOverflow());
+      this.#atShard -= slab.targets.length;
+      if (!slab.isOver) {
+        if ((flags & BATCH_FLAG.failed) === 0) this.#tell(slab.targets, this.#ring.requests(batch), answers);
+        else for (const target of slab.targets) target.fail(NOT_DURABLE);
+      }
+      slab.targets = [];
+      this.#told = following(this.#told);
+      if ((flags & BATCH_FLAG.failed) !== 0) this.#modules.onFatal('the journal has failed');
+    }
+    this.#flush();
+    if (this.#queued === 0 && this.#told === this.#published) this.#tellIdle();
+  }
+
   /** Resolves when everything that was added before has been answered. */
   drained(): Promise<void> {
-    if (this.#queued === 0 && this.#inFlight.size === 0) return Promise.resolve();
+    if (this.#queued === 0 && this.#told === this.#published) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   /** Fails what has waited past its deadline; a verdict of what is at the shard may still come, and is then nobody's. */
   expire(): void {
     const before = this.#modules.clock() - REQUEST_DEADLINE_MS;
-    for (const batch of this.#inFlight) {
-      if (batch.expired || batch.sentAtMs > before) continue;
-      batch.expired = true;
-      for (const target of batch.targets) target.fail(TOO_LATE);
+    for (const batch of this.#inUse()) {
+      const slab = this.#slab(batch);
+      if (slab.targets.length === 0 || slab.isOver || slab.firstAtMs > before) continue;
+      for (const target of slab.targets) target.fail(TOO_LATE);
+      if (this.#isPublished(batch)) slab.isOver = true;
+      else this.#forget(slab); // never handed over, so nothing was decided
     }
-    const filling = this.#filling;
-    for (const slab of [...this.#waiting, filling]) {
-      if (slab.targets.length === 0 || slab.firstAtMs > before) continue;
-      // Never handed over, so nothing was decided; its memory is filled anew.
-      this.#queued -= slab.targets.length;
-      for (const target of slab.targets.splice(0)) target.fail(TOO_LATE);
-      slab.length = 0;
-    }
-    this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((slab) => slab.targets.length > 0));
   }
 
   /** Answers everything that waits or is at the shard: nothing more will come. */
   failAll(problem: Problem): void {
-    for (const slab of [...this.#waiting, this.#filling])
-      for (const target of slab.targets) target.fail(problem);
-    this.#waiting.length = 0;
-    this.#filling = this.#newSlab();
-    this.#queued = 0;
-    for (const batch of this.#inFlight) {
-      if (!batch.expired) for (const target of batch.targets) target.fail(problem);
-      batch.expired = true;
+    for (const batch of this.#inUse()) {
+      const slab = this.#slab(batch);
+      if (!slab.isOver) for (const target of slab.targets) target.fail(problem);
+      if (this.#isPublished(batch)) slab.isOver = true;
+      else this.#forget(slab);
     }
     this.#tellIdle();
   }
 
+  /** All slabs but the one that would be filled next hold something. */
+  get #isFull(): boolean {
+    return batchesBetween(this.#told, this.#filling) + 1 >= SHARD_SLABS;
+  }
+
+  /** Batches that are not told yet, oldest first, the one that is being filled too. */
+  #inUse(): number[] {
+    const count = batchesBetween(this.#told, this.#filling) + 1;
+    return Array.from({ length: count }, (_, i) => (this.#told + i) >>> 0);
+  }
+
+  #isPublished(batch: number): boolean {
+    return batchesBetween(this.#told, batch) < batchesBetween(this.#told, this.#published);
+  }
+
+  #slab(batch: number): Slab {
+    return this.#slabs[batch % SHARD_SLABS]!;
+  }
+
+  /** The slab to write a record of this length into; null when all are in use. */
   #slabFor(length: number): Slab | null {
-    if (this.#queued >= SHARD_QUEUE_REQUESTS_MAX) return null;
-    const slab = this.#filling;
-    if (slab.length + length <= BATCH_BYTES_MAX && slab.targets.length < BATCH_REQUESTS_MAX) return slab;
-    this.#waiting.push(slab);
-    this.#filling = this.#newSlab();
-    return this.#filling;
+    const slab = this.#slab(this.#filling);
+    if (slab.bytes + length <= BATCH_BYTES_MAX && slab.targets.length < BATCH_REQUESTS_MAX) return slab;
+    if (this.#isFull) return null;
+    return this.#fillNext();
+  }
+
+  #fillNext(): Slab {
+    this.#filling = following(this.#filling);
+    const slab = this.#slab(this.#filling);
+    slab.bytes = 0;
+    slab.isOver = false;
+    return slab;
   }
 
   #took(slab: Slab, length: number, target: AnswerTarget): void {
     if (slab.targets.length === 0) slab.firstAtMs = this.#modules.clock();
-    slab.length += length;
+    slab.bytes += length;
     slab.targets.push(target);
     this.#queued++;
-    if (this.#flushScheduled || this.#inFlight.size >= SHARD_BATCHES_IN_FLIGHT_MAX) return;
+    if (this.#flushScheduled || this.inFlight >= SHARD_BATCHES_IN_FLIGHT_MAX) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
+    setImmediate(this.#flushSoon);
   }
 
-  #newSlab(): Slab {
-    const memory = this.#spare.pop();
-    const requests = memory?.requests ?? new ArrayBuffer(BATCH_BYTES_MAX);
-    const answers = memory?.answers ?? new ArrayBuffer(ANSWERS_BYTES);
-    return { firstAtMs: 0, requests: Buffer.from(requests), answers, length: 0, targets: [] };
+  /** Empties a slab that was not handed over. */
+  #forget(slab: Slab): void {
+    this.#queued -= slab.targets.length;
+    slab.targets = [];
+    slab.bytes = 0;
   }
 
+  /** Hands over what the shard may have, oldest first. */
   #flush(): void {
-    while (this.#inFlight.size < SHARD_BATCHES_IN_FLIGHT_MAX) {
-      const next = this.#waiting.shift();
-      if (next !== undefined) {
-        this.#dispatch(next);
-        continue;
+    const published = this.#published;
+    while (this.#queued > 0 && this.inFlight < SHARD_BATCHES_IN_FLIGHT_MAX) {
+      const slab = this.#slab(this.#published);
+      if (this.#published === this.#filling) {
+        if (this.#isFull) break;
+        this.#fillNext();
       }
-      if (this.#filling.targets.length === 0) return;
-      const slab = this.#filling;
-      this.#filling = this.#newSlab();
-      this.#dispatch(slab);
+      this.#queued -= slab.targets.length;
+      this.#atShard += slab.targets.length;
+      this.#ring.publish(slab.bytes, slab.targets.length, wordNumber(process.hrtime.bigint()));
+      this.#published = following(this.#published);
     }
-  }
-
-  #dispatch(slab: Slab): void {
-    const { targets, length } = slab;
-    this.#queued -= targets.length;
-    const batch: InFlight = { targets, sentAtMs: this.#modules.clock(), expired: false };
-    this.#inFlight.add(batch);
-    const requests = slab.requests.buffer as ArrayBuffer;
-    const task: BatchTask = { kind: 'batch', requests, length, count: targets.length, answers: slab.answers };
-    this.#modules.run(task).then(
-      (result) => this.#answered(batch, result),
-      (error: unknown) => {
-        this.#inFlight.delete(batch);
-        this.#failBatch(batch);
-        this.#modules.onFatal(`an admission shard has died: ${String(error)}`);
-      },
-    );
-  }
-
-  #answered(batch: InFlight, result: BatchResult): void {
-    this.#inFlight.delete(batch);
-    if (result.failed) {
-      this.#failBatch(batch);
-      this.#modules.onFatal('the journal has failed');
-      return;
-    }
-    if (!batch.expired) this.#deliver(batch.targets, result);
-    // As many as can be in use at once, and one to fill.
-    if (
-      this.#spare.length <= SHARD_BATCHES_IN_FLIGHT_MAX &&
-      result.answers.byteLength <= SPARE_ANSWERS_BYTES_MAX
-    ) {
-      this.#spare.push({ requests: result.requests, answers: result.answers });
-    }
-    this.#flush();
-    if (this.#queued === 0 && this.#inFlight.size === 0) this.#tellIdle();
+    if (this.#published !== published) this.#modules.wake();
   }
 
   #tellIdle(): void {
@@ -266,35 +268,32 @@ export class ShardQueue {
     for (const resolve of waiters) resolve();
   }
 
-  #failBatch(batch: InFlight): void {
-    if (!batch.expired) for (const target of batch.targets) target.fail(NOT_DURABLE);
-    batch.expired = true;
-  }
-
-  #deliver(targets: readonly AnswerTarget[], result: BatchResult): void {
+  #tell(targets: readonly AnswerTarget[], requests: Buffer, answers: Buffer): void {
     const cursor = this.#cursor;
-    const requests = Buffer.from(result.requests);
-    cursor.open(result.answers);
+    cursor.open(answers);
     let requestAt = 0;
-    let at = 0;
-    while (at < targets.length) {
+    const tellOne = (target: AnswerTarget): void => {
+      cursor.next();
+      const length = requests.readUInt32LE(requestAt);
+      if (cursor.kind !== ANSWER.misrouted) target.answer(cursor);
+      else this.#modules.onMisrouted(cursor.status, requests.subarray(requestAt, requestAt + length), target);
+      requestAt += length;
+    };
+    for (let at = 0; at < targets.length; ) {
       const target = targets[at]!;
-      const one = () => {
-        cursor.next();
-        const length = requests.readUInt32LE(requestAt);
-        if (cursor.kind === ANSWER.misrouted) {
-          this.#modules.onMisrouted(cursor.status, requests.subarray(requestAt, requestAt + length), target);
-        } else target.answer(cursor);
-        requestAt += length;
+      if (targets[at + 1] !== target) {
+        tellOne(target);
         at++;
-      };
-      if (targets[at + 1] !== target) one();
-      else {
-        target.cork(() => {
-          do one();
-          while (targets[at] === target);
-        });
+        continue;
       }
+      target.cork(() => {
+        while (targets[at] === target) {
+          tellOne(target);
+          at++;
+        }
+      });
     }
   }
 }
+
+const following = (batch: number): number => (batch + 1) >>> 0;

@@ -1,17 +1,24 @@
-// The piscina worker of one admission shard: opens its journal and index, then answers tasks in the order they come.
-// Everything is synchronous between the arrival of a task and its answer, so tasks never interleave.
+// The piscina worker of one admission shard: one long task, which serves the batch ring until it is told to stop.
+//
+// It blocks on the ring, not on an event loop: a batch then costs one wake-up each way. Control messages come through
+// a port that is looked at whenever the ring wakes it, in order with the batches: one that was posted behind batch n
+// is carried out when n has been answered. Its event loop turns now and then, for what libraries leave there.
 
-import { move, Piscina, workerData } from 'piscina';
+import { setImmediate as loopTurn } from 'node:timers/promises';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { workerData } from 'piscina';
 import { Counters, STAT } from '../core/counters.js';
-import { LOOP_DELAY_REPORT_MS } from '../core/limits.js';
-import type { RoundDefinition } from '../core/round.js';
+import { SHARD_BATCHES_PER_LOOP_TURN, SHARD_SLEEP_MS } from '../core/limits.js';
+import { wordNumber } from '../core/little-endian.js';
+import { AnswerWriter } from './answer-writer.js';
+import { BATCH_FLAG, BatchRing } from './batch-ring.js';
 import { openIndex } from './index-db.js';
 import { FrameBuilder } from './journal-frame.js';
 import { JournalHead } from './journal-head.js';
 import { JournalFailed, JournalWriter } from './journal-writer.js';
-import { LoopDelayMonitor } from './loop-delay.js';
+import { HandOffDelays } from './loop-delay.js';
 import { applyOutcomes } from './outcome-applier.js';
-import type { BatchResult, BatchTask, ControlResult, ControlTask, ShardOptions } from './protocol.js';
+import type { ControlMessage, ControlResult, ControlTask, ServeTask, ShardOptions } from './protocol.js';
 import { Shard } from './shard.js';
 import { ShardStats } from './shard-stats.js';
 
@@ -23,50 +30,83 @@ if (!opened.ok) throw new Error(`the index cannot be opened: ${opened.error}`);
 const index = opened.value;
 const writer = new JournalWriter(options.journalDir, head, options);
 const frame = new FrameBuilder();
+const answers = new AnswerWriter();
 const clock = () => Date.now();
+const stats = counters.stats(options.shard);
+const delays = new HandOffDelays();
 const shard = new Shard(options, {
   counters,
   index,
   writer,
-  stats: new ShardStats(counters.stats(options.shard)),
-  indexMark: () => counters.indexedSequence,
+  stats: new ShardStats(stats),
   clock,
 });
-const roundsById = new Map<string, RoundDefinition>(options.rounds.map((round) => [round.id, round]));
 
-const loopDelays = new LoopDelayMonitor();
-const stats = counters.stats(options.shard);
-setInterval(() => {
-  const { p50S, p99S, maxS } = loopDelays.read(performance.now());
-  stats[STAT.loopP50S] = p50S;
-  stats[STAT.loopP99S] = p99S;
-  stats[STAT.loopMaxS] = maxS;
-}, LOOP_DELAY_REPORT_MS).unref();
-
-/** The slabs go back by transfer. */
-function moved(result: BatchResult): unknown {
-  const both = {
-    get [Piscina.transferableSymbol]() {
-      return [result.requests, result.answers];
-    },
-    get [Piscina.valueSymbol]() {
-      return result;
-    },
-  };
-  // The types know one transferable at a time; piscina itself takes a list.
-  return move(both as unknown as ArrayBuffer);
-}
-
-function runBatch(task: BatchTask): unknown {
-  try {
-    return moved(shard.process(task));
-  } catch (error) {
-    if (!(error instanceof JournalFailed)) throw error;
-    return moved({ requests: task.requests, answers: task.answers, count: 0, failed: true });
+/** Piscina's entry: serves until the `stop` message, and resolves then. */
+export async function run({ ring: memory, control, overflow }: ServeTask): Promise<void> {
+  const ring = new BatchRing(memory);
+  const messages: ControlMessage[] = [];
+  let sinceTurn = 0;
+  const isDue = ({ afterBatches }: ControlMessage): boolean => ((ring.answered - afterBatches) | 0) >= 0; // counts wrap
+  // Ends with the `stop` message.
+  for (;;) {
+    const { wakes } = ring;
+    takeMessages(control, messages);
+    while (messages.length > 0 && isDue(messages[0]!)) {
+      const { id, task } = messages.shift()!;
+      if (task.kind === 'stop') return;
+      control.postMessage({ id, result: runControl(task) });
+    }
+    let isIdle = false;
+    if (ring.answered !== ring.published) serveBatch(ring, overflow);
+    else {
+      // An old snapshot would keep LMDB from using its pages again.
+      index.refresh();
+      isIdle = !ring.sleep(wakes, SHARD_SLEEP_MS);
+    }
+    if (!isIdle && ++sinceTurn < SHARD_BATCHES_PER_LOOP_TURN) continue;
+    sinceTurn = 0;
+    reportDelays();
+    await loopTurn();
   }
 }
 
-function runControl(task: ControlTask): ControlResult<ControlTask> {
+function takeMessages(port: MessagePort, into: ControlMessage[]): void {
+  // Ends with the last message that is there.
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { message: ControlMessage } | undefined;
+    if (received === undefined) return;
+    into.push(received.message);
+  }
+}
+
+function serveBatch(ring: BatchRing, overflow: MessagePort): void {
+  const batch = ring.answered;
+  delays.record(wordNumber(process.hrtime.bigint()) - ring.publishedNs(batch));
+  answers.open(ring.answers(batch));
+  let flags = 0;
+  try {
+    shard.process(ring.requests(batch), ring.requestBytes(batch), answers);
+  } catch (error) {
+    if (!(error instanceof JournalFailed)) throw error;
+    flags = BATCH_FLAG.failed;
+  }
+  const memory = flags === 0 ? answers.overflow : null;
+  if (memory !== null) {
+    flags = BATCH_FLAG.overflow;
+    overflow.postMessage(memory, [memory]);
+  }
+  ring.answer(answers.length, flags, head.durableSequence);
+}
+
+function reportDelays(): void {
+  const { p50S, p99S, maxS } = delays.read(performance.now());
+  stats[STAT.loopP50S] = p50S;
+  stats[STAT.loopP99S] = p99S;
+  stats[STAT.loopMaxS] = maxS;
+}
+
+function runControl(task: Exclude<ControlTask, { kind: 'stop' }>): ControlResult<ControlTask> {
   switch (task.kind) {
     case 'append-round':
       return journaled(() => {
@@ -77,27 +117,15 @@ function runControl(task: ControlTask): ControlResult<ControlTask> {
       });
     case 'round':
       shard.setRound(task.definition);
-      roundsById.set(task.definition.id, task.definition);
       return { done: true };
     case 'outcomes':
       return journaled(() => {
-        shard.investors.begin(counters.indexedSequence);
-        const roundById = (id: string) => roundsById.get(id);
-        const modules = {
-          counters,
-          index,
-          writer,
-          frame,
-          investors: shard.investors,
-          journalId: options.journalId,
-          roundById,
-        };
+        shard.refresh();
+        const { rows, admitter } = shard;
+        const roundById = (id: string) => admitter.roundById(id);
+        const modules = { counters, index, writer, rows, journalId: options.journalId, roundById };
         return { applied: applyOutcomes(task.outcomes, modules, clock()) };
       });
-    case 'refresh':
-      shard.investors.begin(counters.indexedSequence);
-      for (const investor of task.investors) shard.investors.refresh(investor);
-      return { done: true };
     case 'barrier':
       return { done: true };
   }
@@ -110,9 +138,4 @@ function journaled<T>(work: () => T): T | { readonly failed: true } {
     if (!(error instanceof JournalFailed)) throw error;
     return { failed: true };
   }
-}
-
-/** Piscina's entry: one batch or one control task. */
-export function run(task: BatchTask | ControlTask): unknown {
-  return task.kind === 'batch' ? runBatch(task) : runControl(task);
 }

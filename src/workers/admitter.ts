@@ -1,37 +1,40 @@
-// Decides well-formed investments of one batch and drafts the rows of those verdicts that stick; `commit` makes them
-// durable together. Between the two nothing may be told.
+// Decides well-formed investments of one batch and puts the verdicts that stick into the frame in the making; `commit`
+// makes them durable together. Between the two nothing may be told.
 
 import type { Counters } from '../core/counters.js';
 import { type Applicant, decide, type Proposal, type RoundAtDecision } from '../core/decide.js';
+import type { InvestorName } from '../core/investor.js';
+import { getU53 } from '../core/little-endian.js';
 import { packCurrency } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
-import { type StickyVerdict, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
+import { STICKY_VERDICTS, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
+import type { Span } from '../core/span.js';
 import type { IndexReader } from './index-db.js';
-import { earlierVerdict } from './investment-reads.js';
-import type { InvestorCache, InvestorState } from './investor-cache.js';
-import { FrameBuilder } from './journal-frame.js';
 import type { JournalWriter } from './journal-writer.js';
+import type { RecentRows } from './recent-rows.js';
 import { refusalOf } from './refusal.js';
-import { problemReply, type Reply, type ReplyForm } from './reply.js';
+import { problemReply, type Replies, type ReplyForm } from './reply.js';
+import { Standing } from './standing.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** A row whose sequence is known after the append. */
-type DraftVerdict = Writable<VerdictRow>;
 
 export interface AdmitterModules {
   readonly counters: Counters;
   readonly index: IndexReader;
   readonly writer: JournalWriter;
-  readonly investors: InvestorCache;
+  readonly rows: RecentRows;
+  readonly replies: Replies;
 }
 
+const NONE = -1;
+/** To `decide` a live row of this very batch is there, whatever its sequence will be. */
+const LIVE_IN_FRAME = -1;
+
 export class Admitter {
+  readonly standing: Standing;
   readonly #modules: AdmitterModules;
-  readonly #frame = new FrameBuilder();
   readonly #rounds: (RoundDefinition | undefined)[] = [];
   readonly #currencies: number[] = [];
-  #drafts: DraftVerdict[] = [];
   /** Filled in for each decision: in a rush, objects that live for a microsecond are most of the garbage. */
   readonly #applicant: Writable<Applicant> = {
     earlier: null,
@@ -41,10 +44,12 @@ export class Admitter {
     available: 0,
   };
   readonly #atDecision: Partial<Writable<RoundAtDecision>> = {};
+  readonly #earlier = { verdict: STICKY_VERDICTS[0]!, amount: 0 };
   #nowMs = 0;
 
   constructor(modules: AdmitterModules) {
     this.#modules = modules;
+    this.standing = new Standing(modules.index, modules.rows, (round) => this.#currencies[round] ?? 0);
   }
 
   setRound(definition: RoundDefinition): void {
@@ -56,11 +61,19 @@ export class Admitter {
     return this.#rounds[number];
   }
 
-  /** Starts a batch, all of whose rows are of this instant. */
+  roundById(id: string): RoundDefinition | undefined {
+    return this.#rounds.find((round) => round?.id === id);
+  }
+
+  /**
+   * Starts a batch, all of whose rows are of this instant.
+   * @throws JournalFailed when it has failed: rows in memory may then be none on the disk, and nothing may be replayed
+   */
   begin(nowMs: number): void {
+    this.#modules.writer.assertWorks();
     this.#nowMs = nowMs;
-    this.#frame.reset();
-    this.#drafts = [];
+    this.standing.begin();
+    this.#modules.rows.open();
   }
 
   /**
@@ -68,100 +81,106 @@ export class Admitter {
    * @throws JournalFailed
    */
   commit(): number {
-    const drafts = this.#drafts;
-    if (drafts.length === 0) return 0;
-    const firstSequence = this.#modules.writer.append(this.#frame, this.#nowMs);
-    for (let i = 0; i < drafts.length; i++) {
-      const draft = drafts[i]!;
-      draft.sequence = firstSequence + i;
-      if (draft.extra < 0) draft.extra += draft.sequence;
-    }
-    return drafts.length;
+    const { rows, writer } = this.#modules;
+    const { count } = rows.frame;
+    if (count > 0) rows.committed(writer.append(rows.frame, this.#nowMs));
+    return count;
   }
 
-  /** Decides one investment; its row is drafted when the verdict sticks to the key. */
-  invest(investor: string, key: string, round: number, wanted: Proposal, form: ReplyForm): Reply {
-    const { counters, index, investors } = this.#modules;
+  /** Decides one investment and adds its reply; its row is in the frame when the verdict sticks to the key. */
+  invest(investor: InvestorName, key: Span, round: number, wanted: Proposal, form: ReplyForm): void {
+    const { counters, replies } = this.#modules;
     const definition = this.#rounds[round];
-    const liveKey = form.live ? key : null;
-    if (definition === undefined) return problemReply(form, { code: 'round-not-found' }, liveKey);
-
-    const state = investors.get(investor);
-    const earlier = earlierVerdict(index, state, round, investor, key);
-    const position = state.position(round);
-    const live = position !== undefined && (position.liveSequence !== 0 || position.liveRow !== null);
+    if (definition === undefined) {
+      replies.add(problemReply(form, { code: 'round-not-found' }, form.live ? key.text() : null));
+      return;
+    }
+    const { standing } = this;
+    standing.read(investor, round, key);
+    const indexed = this.#indexedVerdict(investor, key, round);
     const roundCurrency = this.#currencies[round]!;
     const atDecision = this.#atDecision;
     atDecision.definition = definition;
     atDecision.currency = roundCurrency;
     atDecision.state = counters.state(round);
     const applicant = this.#applicant;
-    applicant.earlier = earlier;
-    // A live row of this very batch has no sequence yet; that it is there is what counts here.
-    applicant.liveSequence = live ? position.liveSequence || position.liveRow?.sequence || -1 : 0;
-    applicant.known = state.known;
-    applicant.eligible = state.eligible;
-    applicant.available = state.available(roundCurrency);
+    applicant.earlier = indexed ?? this.#recentVerdict();
+    applicant.liveSequence = standing.live ? standing.liveSequence || LIVE_IN_FRAME : 0;
+    applicant.known = standing.known;
+    applicant.eligible = standing.eligible;
+    applicant.available = standing.available(roundCurrency);
     const decision = decide(atDecision as RoundAtDecision, wanted, applicant, counters, this.#nowMs);
     switch (decision.code) {
       case 'replay':
-        return { kind: 'verdict', form, row: earlier!, round: definition, replayed: true };
+        if (indexed !== null) replies.add({ kind: 'replay', form, row: indexed, round: definition });
+        else replies.addRow(form, definition, standing.keyRow, true);
+        return;
       case 'accepted':
+        counters.addInvestors(round, 1);
+        replies.addRow(
+          form,
+          definition,
+          this.#draft(investor, key, round, VERDICT_CODES.accepted, wanted, 0),
+          false,
+        );
+        return;
+      case 'already-invested': {
+        const inFrame = decision.extra === LIVE_IN_FRAME;
+        const code = VERDICT_CODES[inFrame ? 'already-invested-in-frame' : 'already-invested'];
+        // A row of this frame is told as how many rows back it is.
+        const extra = inFrame ? this.#modules.rows.next - standing.liveRow : decision.extra;
+        replies.addRow(form, definition, this.#draft(investor, key, round, code, wanted, extra), false);
+        return;
+      }
       case 'not-eligible':
-      case 'already-invested':
       case 'insufficient-balance':
       case 'round-full': {
-        const row = this.#draft(state, round, investor, key, decision.code, wanted.amount, decision.extra);
-        return { kind: 'verdict', form, row, round: definition, replayed: false };
+        const code = VERDICT_CODES[decision.code];
+        replies.addRow(
+          form,
+          definition,
+          this.#draft(investor, key, round, code, wanted, decision.extra),
+          false,
+        );
+        return;
       }
-      default:
-        return problemReply(form, refusalOf(decision.code, definition, this.#nowMs), liveKey);
+      default: {
+        const problem = refusalOf(decision.code, definition, this.#nowMs);
+        replies.add(problemReply(form, problem, form.live ? key.text() : null));
+      }
     }
   }
 
+  /** What the key was answered in a row that the index does not hold yet. */
+  #recentVerdict(): Applicant['earlier'] {
+    const { keyRow } = this.standing;
+    if (keyRow === NONE) return null;
+    const { rows } = this.#modules;
+    const earlier = this.#earlier;
+    // Which verdict it was makes no difference to the decision; the reply is made from the row.
+    earlier.amount = getU53(rows.bytesOf(keyRow), rows.offset(keyRow) + 16);
+    return earlier;
+  }
+
+  /** What the key was answered long ago. */
+  #indexedVerdict(investor: InvestorName, key: Span, round: number): VerdictRow | null {
+    const { keyRow, indexedAttempts } = this.standing;
+    if (keyRow !== NONE || indexedAttempts === 0) return null;
+    const { index } = this.#modules;
+    const name = investor.text();
+    const sequence = index.getSequenceByKey(round, name, key.text());
+    return sequence === 0 ? null : (index.getRow(round, name, sequence) ?? null);
+  }
+
+  /** Puts the verdict into the frame and answers its row number. */
   #draft(
-    state: InvestorState,
+    investor: InvestorName,
+    key: Span,
     round: number,
-    investor: string,
-    key: string,
-    verdict: StickyVerdict,
-    amount: number,
+    code: number,
+    wanted: Proposal,
     extra: number,
-  ): VerdictRow {
-    const at = this.#nowMs;
-    let code: number = VERDICT_CODES[verdict];
-    let codeExtra = extra;
-    let rowExtra = extra;
-    if (extra === -1) {
-      // The live investment is a row of this frame: told as how many rows back it is.
-      const live = state.position(round)?.liveRow;
-      codeExtra = this.#drafts.length - this.#drafts.indexOf(live as DraftVerdict);
-      rowExtra = -codeExtra;
-      code = VERDICT_CODES['already-invested-in-frame'];
-    }
-    this.#frame.addVerdict(at, round, code, amount, codeExtra, investor, key);
-    const row: DraftVerdict = {
-      kind: 'verdict',
-      sequence: 0,
-      at,
-      round,
-      investor,
-      key,
-      verdict,
-      amount,
-      extra: rowExtra,
-    };
-    this.#drafts.push(row);
-    const position = state.enter(round);
-    position.attempts++;
-    state.remember(row);
-    if (verdict === 'accepted') {
-      position.liveRow = row;
-      position.liveSequence = 0;
-      position.liveAmount = amount;
-      position.settled = false;
-      this.#modules.counters.addInvestors(round, 1);
-    }
-    return row;
+  ): number {
+    return this.#modules.rows.addVerdict(this.#nowMs, round, code, wanted.amount, extra, investor, key);
   }
 }

@@ -1,8 +1,11 @@
-// Builds the slab of answers of one batch (layout: protocol.ts).
+// Builds the slab of answers of one batch (layout: protocol.ts), in the memory that the front end reads, or in memory
+// of its own when an answer does not fit there any more.
 
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { statusLine } from '../core/status-line.js';
 import { ANSWER, ANSWER_FLAG, ANSWER_HEAD_BYTES } from './protocol.js';
+
+export type LiveFault = 'none' | 'nonsense' | 'undecodable';
 
 /**
  * Status line and headers as one text, lines parted by CRLF: uWebSockets.js writes a status verbatim, so that one
@@ -16,21 +19,67 @@ export function problemHead(problem: Problem): string {
 }
 
 export class AnswerWriter {
-  #bytes: Buffer;
+  #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
+  #isOverflow = false;
 
-  constructor(memory: ArrayBuffer) {
-    this.#bytes = Buffer.from(memory);
+  /** Starts a batch in this memory. */
+  open(memory: Buffer): void {
+    this.#bytes = memory;
+    this.#length = 0;
+    this.#isOverflow = false;
   }
 
-  /** The memory that holds the answers; it may have grown. */
-  get memory(): ArrayBuffer {
-    return this.#bytes.buffer as ArrayBuffer;
+  /** Bytes written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The answers when the given memory was too small for them, else null. */
+  get overflow(): ArrayBuffer | null {
+    return this.#isOverflow ? (this.#bytes.buffer as ArrayBuffer) : null;
+  }
+
+  /** The memory to write a record into; another one after `reserve`. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Makes room for a record with this much text, and answers where its text starts: `record` completes it. */
+  reserve(textBytes: number): number {
+    const needed = this.#length + ANSWER_HEAD_BYTES + textBytes + 3;
+    if (needed > this.#bytes.length) this.#grow(needed);
+    return this.#length + ANSWER_HEAD_BYTES;
+  }
+
+  /**
+   * Completes the record whose text lies from `reserve` on: a head up to `headEnd`, an investor up to `investorEnd`,
+   * a body up to `end`.
+   */
+  record(
+    kind: number,
+    flags: number,
+    status: number,
+    headEnd: number,
+    investorEnd: number,
+    end: number,
+  ): void {
+    const bytes = this.#bytes;
+    const at = this.#length;
+    const padded = (end - at + 3) & ~3;
+    bytes.writeUInt32LE(padded, at);
+    bytes.writeUInt16LE(status, at + 4);
+    bytes[at + 6] = kind;
+    bytes[at + 7] = flags;
+    bytes.writeUInt16LE(headEnd - at - ANSWER_HEAD_BYTES, at + 8);
+    bytes.writeUInt16LE(investorEnd - headEnd, at + 10);
+    bytes.writeUInt32LE(end - investorEnd, at + 12);
+    this.#length = at + padded;
   }
 
   /** An HTTP answer; `body` is text of ASCII, or bytes. */
   http(status: number, head: string, body: string | Buffer): void {
-    this.#record(ANSWER.http, 0, status, head, '', body);
+    this.#texts(ANSWER.http, 0, status, head, '', body);
   }
 
   /** A problem as an HTTP answer. */
@@ -39,35 +88,24 @@ export class AnswerWriter {
   }
 
   /** A frame for a live connection. */
-  live(
-    status: number,
-    binary: boolean,
-    body: string | Buffer,
-    fault: 'none' | 'nonsense' | 'undecodable',
-  ): void {
+  live(status: number, binary: boolean, body: string | Buffer, fault: LiveFault): void {
     let flags = binary ? ANSWER_FLAG.binary : 0;
     if (fault === 'nonsense') flags |= ANSWER_FLAG.nonsense;
     if (fault === 'undecodable') flags |= ANSWER_FLAG.undecodable;
-    this.#record(ANSWER.live, flags, status, '', '', body);
+    this.#texts(ANSWER.live, flags, status, '', '', body);
   }
 
   /** Who a live connection is; `expiresAt` (ms) travels in the head. */
   identified(investor: string, expiresAtMs: number, binary: boolean, investments: string | Buffer): void {
-    this.#record(
-      ANSWER.identified,
-      binary ? ANSWER_FLAG.binary : 0,
-      200,
-      String(expiresAtMs),
-      investor,
-      investments,
-    );
+    const flags = binary ? ANSWER_FLAG.binary : 0;
+    this.#texts(ANSWER.identified, flags, 200, String(expiresAtMs), investor, investments);
   }
 
   misrouted(shard: number): void {
-    this.#record(ANSWER.misrouted, 0, shard, '', '', '');
+    this.#texts(ANSWER.misrouted, 0, shard, '', '', '');
   }
 
-  #record(
+  #texts(
     kind: number,
     flags: number,
     status: number,
@@ -75,35 +113,23 @@ export class AnswerWriter {
     investor: string,
     body: string | Buffer,
   ): void {
-    const length = ANSWER_HEAD_BYTES + head.length + investor.length + body.length;
-    const padded = (length + 3) & ~3;
-    this.#reserve(padded);
+    const start = this.reserve(head.length + investor.length + body.length);
     const bytes = this.#bytes;
-    const at = this.#length;
-    bytes.writeUInt32LE(padded, at);
-    bytes.writeUInt16LE(status, at + 4);
-    bytes[at + 6] = kind;
-    bytes[at + 7] = flags;
-    bytes.writeUInt16LE(head.length, at + 8);
-    bytes.writeUInt16LE(investor.length, at + 10);
-    bytes.writeUInt32LE(body.length, at + 12);
-    let to = at + ANSWER_HEAD_BYTES;
-    if (head.length > 0) bytes.latin1Write(head, to);
-    to += head.length;
-    if (investor.length > 0) bytes.latin1Write(investor, to);
-    to += investor.length;
-    if (typeof body === 'string') bytes.latin1Write(body, to);
-    else bytes.set(body, to);
-    this.#length = at + padded;
+    const headEnd = start + head.length;
+    const investorEnd = headEnd + investor.length;
+    if (head.length > 0) bytes.latin1Write(head, start);
+    if (investor.length > 0) bytes.latin1Write(investor, headEnd);
+    if (typeof body === 'string') bytes.latin1Write(body, investorEnd);
+    else bytes.set(body, investorEnd);
+    this.record(kind, flags, status, headEnd, investorEnd, investorEnd + body.length);
   }
 
-  #reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#bytes.length) return;
+  #grow(needed: number): void {
     // Its own memory, not the pool's: it is transferred.
     const larger = Buffer.from(new ArrayBuffer(Math.max(needed, 2 * this.#bytes.length)));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
+    this.#isOverflow = true;
   }
 }
 

@@ -16,6 +16,7 @@
 
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../core/assert.js';
+import type { InvestorName } from '../core/investor.js';
 import type { JournalPosition } from '../core/journal-format.js';
 import { INDEX_MAP_BYTES } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
@@ -30,6 +31,7 @@ import {
   keyHash,
   type RoundEntry,
 } from './index-records.js';
+import type { IndexedInvestor } from './indexed-investor.js';
 
 /** How far the index has come, and of which journal. */
 export interface IndexMark {
@@ -42,6 +44,8 @@ export interface IndexMark {
 export interface IndexReader {
   /** One LMDB look-up; undefined for an investor that the index has never heard of. */
   getInvestor(investor: string): InvestorRecord | undefined;
+  /** The same for a decision: reads the record into `into`, which is cleared when there is none. */
+  readInvestor(investor: InvestorName, into: IndexedInvestor): void;
   /** The sequence of the verdict that stuck to this key, or 0. */
   getSequenceByKey(round: number, investor: string, key: string): number;
   /** The verdict at `sequence` if it is this investor's and of this round. */
@@ -65,7 +69,8 @@ export const MARK_KEY = 'mark';
 const SEQUENCE_BYTES = 6;
 
 const TEXT_KEYS = {
-  writeKey(key: string, target: Buffer, start: number): number {
+  writeKey(key: string | InvestorName, target: Buffer, start: number): number {
+    if (typeof key !== 'string') return key.copyTo(target, start);
     for (let i = 0; i < key.length; i++) target[start + i] = key.charCodeAt(i);
     return start + key.length;
   },
@@ -113,6 +118,13 @@ export class IndexDb implements IndexReader {
     // The buffer is LMDB's own and good until the next get; it is decoded before anything else is asked.
     const bytes = this.investors.getBinaryFast(investor);
     return bytes === undefined ? undefined : decodeInvestor(bytes, bytes.length);
+  }
+
+  readInvestor(investor: InvestorName, into: IndexedInvestor): void {
+    // The types know keys of one kind; the encoder takes both.
+    const bytes = this.investors.getBinaryFast(investor as never);
+    if (bytes === undefined) into.clear();
+    else into.decode(bytes, bytes.length);
   }
 
   getSequenceByKey(round: number, investor: string, key: string): number {

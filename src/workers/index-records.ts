@@ -97,10 +97,10 @@ export function keyHash(key: string): number {
   return hash >>> 0;
 }
 
-const KNOWN = 1;
-const ELIGIBLE = 2;
-const VERSIONED = 4;
-const LIVE_CODES = { accepted: 1, settled: 2 } as const;
+/** The flags of an investor's record; `all` is the largest value. */
+export const INVESTOR_FLAG = { known: 1, eligible: 2, versioned: 4, all: 7 } as const;
+/** How a live investment stands; 0 is none. */
+export const LIVE_CODES = { accepted: 1, settled: 2 } as const;
 
 const writer = new RecordWriter();
 const reader = new RecordReader();
@@ -109,7 +109,8 @@ const reader = new RecordReader();
 export function encodeInvestor(record: InvestorRecord): Buffer {
   writer.start();
   const versioned = record.balanceVersion > 0;
-  writer.byte((record.known ? KNOWN : 0) | (record.eligible ? ELIGIBLE : 0) | (versioned ? VERSIONED : 0));
+  const { known, eligible, versioned: withVersion } = INVESTOR_FLAG;
+  writer.byte((record.known ? known : 0) | (record.eligible ? eligible : 0) | (versioned ? withVersion : 0));
   if (record.known) {
     const currency = currencyCode(record.currency);
     writer.byte(currency & 255);
@@ -135,11 +136,11 @@ export function encodeInvestor(record: InvestorRecord): Buffer {
 export function decodeInvestor(bytes: Buffer, length: number): InvestorRecord {
   reader.start(bytes, length);
   const flags = reader.byte();
-  if (flags > (KNOWN | ELIGIBLE | VERSIONED)) throw new IndexDamage('investor has unknown flags');
-  const known = (flags & KNOWN) !== 0;
+  if (flags > INVESTOR_FLAG.all) throw new IndexDamage('investor has unknown flags');
+  const known = (flags & INVESTOR_FLAG.known) !== 0;
   const currency = known ? currencyOfCode(reader.byte() | (reader.byte() << 8)) : '';
   const balance = known ? reader.varint() : 0;
-  const balanceVersion = (flags & VERSIONED) === 0 ? 0 : reader.varint();
+  const balanceVersion = (flags & INVESTOR_FLAG.versioned) === 0 ? 0 : reader.varint();
   const rounds: InvestorRound[] = [];
   let last = 0;
   while (reader.more) {
@@ -149,7 +150,8 @@ export function decodeInvestor(bytes: Buffer, length: number): InvestorRecord {
     last = part.round;
     rounds.push(part);
   }
-  return { known, eligible: (flags & ELIGIBLE) !== 0, balance, currency, balanceVersion, rounds };
+  const eligible = (flags & INVESTOR_FLAG.eligible) !== 0;
+  return { known, eligible, balance, currency, balanceVersion, rounds };
 }
 
 function decodeInvestorRound(): InvestorRound {
@@ -181,16 +183,17 @@ function currencyCode(currency: string): number {
   return code;
 }
 
-const CURRENCY_NAMES = new Map<number, string>();
+/** The currency of a code as an integer of three characters (`packCurrency`). */
+export function packedCurrencyOfCode(code: number): number {
+  if (code >= LETTERS ** 3) throw new IndexDamage('investor has no currency');
+  const first = Math.floor(code / LETTERS ** 2) + LETTER_FIRST;
+  const second = (Math.floor(code / LETTERS) % LETTERS) + LETTER_FIRST;
+  return (first << 16) | (second << 8) | ((code % LETTERS) + LETTER_FIRST);
+}
 
 function currencyOfCode(code: number): string {
-  const cached = CURRENCY_NAMES.get(code);
-  if (cached !== undefined) return cached;
-  if (code >= LETTERS ** 3) throw new IndexDamage('investor has no currency');
-  const letters = [Math.floor(code / LETTERS ** 2), Math.floor(code / LETTERS) % LETTERS, code % LETTERS];
-  const name = String.fromCharCode(...letters.map((letter) => letter + LETTER_FIRST));
-  CURRENCY_NAMES.set(code, name);
-  return name;
+  const packed = packedCurrencyOfCode(code);
+  return String.fromCharCode(packed >>> 16, (packed >>> 8) & 255, packed & 255);
 }
 
 const ROW_STATES = ['rejected', 'accepted', 'settled', 'declined'] as const;

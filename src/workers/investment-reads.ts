@@ -6,7 +6,9 @@ import { LIST_ITEMS_MAX } from '../core/limits.js';
 import type { OutcomeRow, VerdictRow } from '../core/rows.js';
 import type { IndexReader } from './index-db.js';
 import type { IndexedRow } from './index-records.js';
-import type { InvestorState } from './investor-cache.js';
+
+/** A row of an investor that the index may not hold yet. */
+export type RecentRow = VerdictRow | OutcomeRow;
 
 /** A verdict and what has become of it. */
 export interface StoredInvestment {
@@ -24,20 +26,23 @@ function storedOf(row: IndexedRow): StoredInvestment {
   return { row, outcome: over ? { state, reason, at: outcomeAt } : null };
 }
 
-/** The investment with this sequence, of this investor in this round; null when there is none. */
+/**
+ * The investment with this sequence, of this investor in this round; null when there is none.
+ * @param recent the investor's rows that the index does not hold yet, oldest first
+ */
 export function readInvestment(
   index: IndexReader,
-  state: InvestorState,
+  recent: readonly RecentRow[],
   round: number,
   investor: string,
   sequence: number,
 ): StoredInvestment | null {
   let row: VerdictRow | null = null;
   let outcome: InvestmentOutcome | null = null;
-  for (const recent of state.recent) {
-    if (recent.round !== round) continue;
-    if (recent.kind === 'verdict' && recent.sequence === sequence) row = recent;
-    if (recent.kind === 'outcome' && recent.investment === sequence) outcome = outcomeOf(recent);
+  for (const each of recent) {
+    if (each.round !== round) continue;
+    if (each.kind === 'verdict' && each.sequence === sequence) row = each;
+    if (each.kind === 'outcome' && each.investment === sequence) outcome = outcomeOf(each);
   }
   if (row === null) {
     const indexed = index.getRow(round, investor, sequence);
@@ -51,52 +56,32 @@ export function readInvestment(
 /**
  * The investor's investments in this round, newest first, rejected ones too; at most LIST_ITEMS_MAX. The live one is
  * always among them, in the last place if it is older than the others.
+ * @param recent the investor's rows that the index does not hold yet, oldest first
  */
 export function listInvestments(
   index: IndexReader,
-  state: InvestorState,
+  recent: readonly RecentRow[],
   round: number,
   investor: string,
 ): StoredInvestment[] {
   const found = new Map<number, StoredInvestment>();
   for (const row of index.listRows(round, investor, LIST_ITEMS_MAX)) found.set(row.sequence, storedOf(row));
-  for (const recent of state.recent) {
-    if (recent.round !== round) continue;
-    if (recent.kind === 'verdict') {
-      found.set(recent.sequence, { row: recent, outcome: found.get(recent.sequence)?.outcome ?? null });
+  let live = index.getInvestor(investor)?.rounds.find((part) => part.round === round)?.live ?? 0;
+  for (const each of recent) {
+    if (each.round !== round) continue;
+    if (each.kind === 'verdict') {
+      found.set(each.sequence, { row: each, outcome: found.get(each.sequence)?.outcome ?? null });
+      if (each.verdict === 'accepted') live = each.sequence;
     } else {
-      const about = found.get(recent.investment);
-      if (about !== undefined) found.set(recent.investment, { row: about.row, outcome: outcomeOf(recent) });
+      const about = found.get(each.investment);
+      if (about !== undefined) found.set(each.investment, { row: about.row, outcome: outcomeOf(each) });
+      if (each.state === 'declined' && each.investment === live) live = 0;
     }
   }
   const newest = [...found.values()].sort((a, b) => b.row.sequence - a.row.sequence).slice(0, LIST_ITEMS_MAX);
-  const position = state.position(round);
-  const live = position?.liveRow?.sequence ?? position?.liveSequence ?? 0;
   if (live !== 0 && !newest.some(({ row }) => row.sequence === live)) {
-    const stored = readInvestment(index, state, round, investor, live);
+    const stored = readInvestment(index, recent, round, investor, live);
     if (stored !== null) newest[LIST_ITEMS_MAX - 1] = stored;
   }
   return newest;
-}
-
-/** The verdict that this key has already in this round; null when it is new. */
-export function earlierVerdict(
-  index: IndexReader,
-  state: InvestorState,
-  round: number,
-  investor: string,
-  key: string,
-): VerdictRow | null {
-  const position = state.position(round);
-  if (position === undefined) return null;
-  let recentVerdicts = 0;
-  for (const row of state.recent) {
-    if (row.kind !== 'verdict' || row.round !== round) continue;
-    if (row.key === key) return row;
-    recentVerdicts++;
-  }
-  // All verdicts of the round are in memory: the index cannot know one more.
-  if (recentVerdicts >= position.attempts) return null;
-  const sequence = index.getSequenceByKey(round, investor, key);
-  return sequence === 0 ? null : (index.getRow(round, investor, sequence) ?? null);
 }

@@ -1,5 +1,6 @@
 // A frame in the making: rows are encoded into one buffer that has room for the header in front, so that a batch goes
-// to the disk in one write without a copy. One per thread, used again for every batch.
+// to the disk in one write without a copy. One per thread, used again for every batch, in memory of its own or in the
+// one that keeps the rows for the shard (recent-rows.ts).
 
 import { assert } from '../core/assert.js';
 import { FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, frameBytes, sealFrame } from '../core/journal-format.js';
@@ -11,11 +12,13 @@ import {
 } from '../core/limits.js';
 import { encodeRow, encodeVerdict } from '../core/row-codec.js';
 import type { Row } from '../core/rows.js';
+import type { Span } from '../core/span.js';
 
 const INITIAL_BYTES = 65_536;
 
 export class FrameBuilder {
-  #buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #own: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #buffer: Buffer = this.#own;
   #end = FRAME_HEADER_BYTES;
   #count = 0;
 
@@ -40,8 +43,19 @@ export class FrameBuilder {
     return this.#count < JOURNAL_FRAME_ROWS_MAX && wanted <= JOURNAL_FRAME_BYTES_MAX;
   }
 
-  /** Forgets all rows. */
+  /** Where the next row will be in `buffer`. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Forgets all rows, and makes the next frame in its own memory. */
   reset(): void {
+    this.open(this.#own);
+  }
+
+  /** Forgets all rows, and makes the next frame at the start of `memory`, which must have room for it. */
+  open(memory: Buffer): void {
+    this.#buffer = memory;
     this.#end = FRAME_HEADER_BYTES;
     this.#count = 0;
   }
@@ -53,8 +67,8 @@ export class FrameBuilder {
     code: number,
     amount: number,
     extra: number,
-    investor: string,
-    key: string,
+    investor: Span,
+    key: Span,
   ): void {
     this.#reserve(JOURNAL_ROW_BYTES_MAX);
     this.#end = encodeVerdict(this.#buffer, this.#end, at, round, code, amount, extra, investor, key);
@@ -97,8 +111,10 @@ export class FrameBuilder {
       'a frame keeps to its bound',
     );
     if (wanted <= this.#buffer.length) return;
+    assert(this.#buffer === this.#own, 'memory that was lent must have room for the frame');
     const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#end);
+    this.#own = grown;
     this.#buffer = grown;
   }
 }

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { SEGMENT_HEADER_BYTES } from '../core/journal-format.js';
 import { VERDICT_CODES } from '../core/rows.js';
+import { Span } from '../core/span.js';
 import {
   AT,
   openJournal,
@@ -201,8 +202,9 @@ test('a writer that dies with the lock is noticed as a failure, not waited for w
 
 test('a frame grows to its bound and no further', () => {
   const frame = new FrameBuilder();
-  const investor = 'i'.repeat(128);
-  const key = 'k'.repeat(64);
+  const [investor, key] = [new Span(), new Span()];
+  investor.setText('i'.repeat(128));
+  key.setText('k'.repeat(64));
   let rows = 0;
   while (frame.hasRoom) {
     frame.addVerdict(AT, 1, VERDICT_CODES.accepted, 500, 0, investor, key);
@@ -210,7 +212,7 @@ test('a frame grows to its bound and no further', () => {
   }
   assert.equal(frame.count, rows);
   assert.throws(() => {
-    for (let i = 0; i < 100; i++) frame.add(verdictRow(investor));
+    for (let i = 0; i < 100; i++) frame.add(verdictRow(investor.text()));
   }, /bound/);
   frame.reset();
   assert.equal(frame.count, 0);

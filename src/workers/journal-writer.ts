@@ -72,13 +72,13 @@ export class JournalWriter {
     assert(frame.count > 0, 'an append needs rows');
     assert(frame.bytes <= this.#newSegmentBytes - SEGMENT_HEADER_BYTES, 'a frame must fit a segment');
     const head = this.#head;
-    this.#throwIfFailed();
+    this.assertWorks();
     if (!head.lock(JOURNAL_LOCK_TIMEOUT_MS)) {
       head.fail('lock');
       throw new JournalFailed('lock', new Error(`not released in ${JOURNAL_LOCK_TIMEOUT_MS} ms`));
     }
     try {
-      this.#throwIfFailed();
+      this.assertWorks();
       return this.#appendLocked(frame, at);
     } catch (error) {
       if (error instanceof JournalFailed) throw error;
@@ -87,6 +87,12 @@ export class JournalWriter {
     } finally {
       head.unlock();
     }
+  }
+
+  /** Throws JournalFailed when the journal has failed, in any thread. */
+  assertWorks(): void {
+    const failure = this.#head.failure;
+    if (failure !== null) throw new JournalFailed(failure, null);
   }
 
   /** Closes this thread's file; the journal itself has nothing to close. */
@@ -116,11 +122,6 @@ export class JournalWriter {
     this.#disk.sync(this.#fd);
     head.advance(this.#segment, offset, bytes, frame.count, checksum, performance.now() - before);
     return firstSequence;
-  }
-
-  #throwIfFailed(): void {
-    const failure = this.#head.failure;
-    if (failure !== null) throw new JournalFailed(failure, null);
   }
 
   #write(buffer: Buffer, bytes: number, position: number): void {

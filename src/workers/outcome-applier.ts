@@ -4,38 +4,36 @@
 import type { Counters } from '../core/counters.js';
 import { sequenceOfId } from '../core/ids.js';
 import { investmentObject } from '../core/investment-view.js';
+import { InvestorName } from '../core/investor.js';
 import type { OutcomeMessage } from '../core/messages.js';
-import { packCurrency } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { OutcomeRow, VerdictRow } from '../core/rows.js';
 import type { IndexReader } from './index-db.js';
 import { readInvestment } from './investment-reads.js';
-import type { InvestorCache, InvestorState } from './investor-cache.js';
-import type { FrameBuilder } from './journal-frame.js';
 import type { JournalWriter } from './journal-writer.js';
 import type { OutcomeApplied } from './protocol.js';
-
-type DraftOutcome = { -readonly [K in keyof OutcomeRow]: OutcomeRow[K] };
+import type { RecentRows } from './recent-rows.js';
 
 interface Drafted {
-  readonly draft: DraftOutcome;
+  readonly draft: OutcomeRow;
   readonly accepted: VerdictRow;
   readonly round: RoundDefinition;
-  readonly state: InvestorState;
 }
 
 interface OutcomeModules {
   readonly counters: Counters;
   readonly index: IndexReader;
   readonly writer: JournalWriter;
-  readonly frame: FrameBuilder;
-  readonly investors: InvestorCache;
+  readonly rows: RecentRows;
   readonly journalId: string;
   readonly roundById: (id: string) => RoundDefinition | undefined;
 }
 
+const name = new InvestorName();
+
 /**
- * Journals the outcomes that are new, applies them, and says of each what became of it.
+ * Journals the outcomes that are new, applies them, and says of each what became of it. The rows must have let go of
+ * what the index's snapshot holds (Standing.begin).
  * @throws JournalFailed when the commit failed
  */
 export function applyOutcomes(
@@ -43,24 +41,21 @@ export function applyOutcomes(
   modules: OutcomeModules,
   nowMs: number,
 ): readonly OutcomeApplied[] {
-  const { frame, writer } = modules;
-  frame.reset();
+  const { rows, writer } = modules;
+  rows.open();
   const drafted = new Map<string, Drafted>();
   const results = outcomes.map((outcome): OutcomeApplied['result'] => {
     const earlier = drafted.get(outcome.id);
     if (earlier !== undefined) return earlier.draft.state === outcome.state ? 'duplicate' : 'conflict';
     const found = draftOf(outcome, modules, nowMs);
     if (typeof found === 'string') return found;
-    frame.add(found.draft);
+    rows.addOutcome(found.draft, name.hash);
     drafted.set(outcome.id, found);
     return 'applied';
   });
   if (drafted.size > 0) {
-    let sequence = writer.append(frame, nowMs);
-    for (const each of drafted.values()) {
-      each.draft.sequence = sequence++;
-      apply(each, modules.counters);
-    }
+    rows.committed(writer.append(rows.frame, nowMs));
+    for (const each of drafted.values()) apply(each, modules.counters);
   }
   return outcomes.map(({ id }, at): OutcomeApplied => {
     const result = results[at] ?? 'unknown';
@@ -77,16 +72,15 @@ function draftOf(
   modules: OutcomeModules,
   nowMs: number,
 ): Drafted | 'unknown' | 'duplicate' | 'conflict' {
-  const { investors, index, journalId, roundById } = modules;
+  const { rows, index, journalId, roundById } = modules;
   const sequence = sequenceOfId(journalId, outcome.id);
   const round = roundById(outcome.round);
-  if (sequence === 0 || round === undefined) return 'unknown';
-  const state = investors.get(outcome.investor);
-  const stored = readInvestment(index, state, round.number, outcome.investor, sequence);
+  if (sequence === 0 || round === undefined || !name.takeText(outcome.investor)) return 'unknown';
+  const stored = readInvestment(index, rows.rowsOf(name), round.number, outcome.investor, sequence);
   if (stored === null || stored.row.verdict !== 'accepted') return 'unknown';
   if (stored.outcome !== null) return stored.outcome.state === outcome.state ? 'duplicate' : 'conflict';
   if (stored.row.amount !== outcome.amount) return 'conflict';
-  const draft: DraftOutcome = {
+  const draft: OutcomeRow = {
     kind: 'outcome',
     sequence: 0,
     at: nowMs,
@@ -100,36 +94,16 @@ function draftOf(
     balanceVersion: outcome.balanceVersion,
     eligible: outcome.eligible,
   };
-  return { draft, accepted: stored.row, round, state };
+  return { draft, accepted: stored.row, round };
 }
 
-/** The row is durable: hold, balance and room follow it. */
-function apply({ draft, round, state }: Drafted, counters: Counters): void {
-  state.remember(draft);
-  const position = state.position(round.number);
-  const settled = draft.state === 'settled';
-  const liveSequence = position?.liveRow?.sequence ?? position?.liveSequence;
-  if (position !== undefined && liveSequence === draft.investment) {
-    if (settled) position.settled = true;
-    else {
-      position.liveSequence = 0;
-      position.liveRow = null;
-      position.liveAmount = 0;
-    }
+/** The row is durable: the sums follow it. */
+function apply({ draft, round }: Drafted, counters: Counters): void {
+  if (draft.state === 'settled') {
+    counters.addSettled(round.number, draft.amount);
+    return;
   }
-  // A decline makes no entry, so its version may be one that is known: it still tells better than an import.
-  if (draft.balanceVersion > 0 && draft.balanceVersion >= state.balanceVersion) {
-    // As the index does: the account is of the round's currency, unless an import has told better.
-    if (!state.known) state.currency = packCurrency(round.currency);
-    state.known = true;
-    state.balance = draft.balance;
-    state.balanceVersion = draft.balanceVersion;
-    state.eligible = draft.eligible;
-  }
-  if (settled) counters.addSettled(round.number, draft.amount);
-  else {
-    counters.addDeclined(round.number, draft.amount);
-    counters.addInvestors(round.number, -1);
-    counters.addRoom(round.number, draft.amount);
-  }
+  counters.addDeclined(round.number, draft.amount);
+  counters.addInvestors(round.number, -1);
+  counters.addRoom(round.number, draft.amount);
 }

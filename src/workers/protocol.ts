@@ -1,11 +1,12 @@
-// What the front end and an admission shard say to each other. One batch is one piscina task: a slab of requests goes
-// in, a slab of answers comes back, both transferred (never cloned), in the same order.
+// What the front end and an admission shard say to each other. A batch is a slab of requests in shared memory
+// (batch-ring.ts); its answers come back beside it, in the same order. Everything rare is a message.
 //
 //   request  u32 length | u8 kind | u8 flags | u16 round | u16 token | u16 body | u8 key | 3 spare | token key body
 //   answer   u32 length | u16 status | u8 kind | u8 flags | u16 head | u16 investor | u32 body | head investor body
 //
 // Little endian, each record padded to four bytes. Strings are ASCII; a body is whatever the client's format is.
 
+import type { MessagePort } from 'node:worker_threads';
 import type { OutcomeMessage } from '../core/messages.js';
 import type { RoundChange, RoundDefinition } from '../core/round.js';
 import type { TokenOptions } from '../core/token.js';
@@ -54,22 +55,14 @@ export const ANSWER_FLAG = {
 export const REQUEST_HEAD_BYTES = 16;
 export const ANSWER_HEAD_BYTES = 16;
 
-export interface BatchTask {
-  readonly kind: 'batch';
-  readonly requests: ArrayBuffer;
-  /** Bytes used of `requests`. */
-  readonly length: number;
-  readonly count: number;
-  /** Memory for the answers; the shard returns this one or a larger one. */
-  readonly answers: ArrayBuffer;
-}
-
-export interface BatchResult {
-  readonly requests: ArrayBuffer;
-  readonly answers: ArrayBuffer;
-  readonly count: number;
-  /** The journal has failed: nothing of this batch may be believed. */
-  readonly failed: boolean;
+/** The one task of a shard's thread: it serves until it is told to stop. */
+export interface ServeTask {
+  /** Memory of a BatchRing. */
+  readonly ring: SharedArrayBuffer;
+  /** ControlMessage in, ControlAnswer out. */
+  readonly control: MessagePort;
+  /** Answers that did not fit their slab: one ArrayBuffer for each batch that says so. */
+  readonly overflow: MessagePort;
 }
 
 /** A change of a round, journaled by the shard that gets it. */
@@ -99,18 +92,31 @@ export interface OutcomeApplied {
   readonly investment: Record<string, unknown> | null;
 }
 
-/** The cached balances of these investors have changed in the index. */
-export interface RefreshTask {
-  readonly kind: 'refresh';
-  readonly investors: readonly string[];
-}
-
 /** Answered when everything handed over before has been: a barrier. */
 export interface BarrierTask {
   readonly kind: 'barrier';
 }
 
-export type ControlTask = AppendRoundTask | RoundTask | OutcomesTask | RefreshTask | BarrierTask;
+/** Ends the shard's task; what was handed over before is answered first. */
+interface StopTask {
+  readonly kind: 'stop';
+}
+
+export type ControlTask = AppendRoundTask | RoundTask | OutcomesTask | BarrierTask | StopTask;
+
+/** A control task on its way to the shard. */
+export interface ControlMessage {
+  readonly id: number;
+  /** It is carried out when so many batches have been answered: all that were handed over before it. */
+  readonly afterBatches: number;
+  readonly task: ControlTask;
+}
+
+/** What came of a control task. */
+export interface ControlAnswer {
+  readonly id: number;
+  readonly result: ControlResult<ControlTask>;
+}
 
 export type ControlResult<T extends ControlTask> = T extends AppendRoundTask
   ? { readonly sequence: number } | { readonly failed: true }

@@ -1,14 +1,18 @@
-// One reply of a batch: decided before the commit, rendered after it, when the sequences are known.
+// The replies of one batch: decided before the commit, rendered after it, when the sequences are known. Verdicts that
+// are rows, nearly all in a rush, are kept as numbers; every other reply is an object.
 
-import { investmentId } from '../core/ids.js';
-import { acceptedJson, acceptedObject, investmentObject } from '../core/investment-view.js';
+import { investmentObject } from '../core/investment-view.js';
+import { BATCH_REQUESTS_MAX } from '../core/limits.js';
 import { packMsgpack } from '../core/msgpack.js';
-import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
+import { type Problem, problemObject } from '../core/problem.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { VerdictRow } from '../core/rows.js';
 import { statusLine } from '../core/status-line.js';
-import { type AnswerWriter, asciiJson, problemHead } from './answer-writer.js';
+import { type AnswerWriter, asciiJson, type LiveFault } from './answer-writer.js';
 import type { StoredInvestment } from './investment-reads.js';
+import type { RecentRows } from './recent-rows.js';
+import type { ShardStats } from './shard-stats.js';
+import { VerdictWriter } from './verdict-writer.js';
 
 /** Where a reply goes and in which encoding. */
 export interface ReplyForm {
@@ -16,22 +20,32 @@ export interface ReplyForm {
   readonly msgpack: boolean;
 }
 
+/** What a client asked for, by the index of its form: 1 msgpack, 2 live. */
+export const FORMS: readonly ReplyForm[] = [
+  { live: false, msgpack: false },
+  { live: false, msgpack: true },
+  { live: true, msgpack: false },
+  { live: true, msgpack: true },
+];
+
+const REPLAYED = 4;
+const FORM = 3;
+
 export type Reply =
-  /** A verdict that is a row; `key` is what a live client sent. */
-  | {
-      readonly kind: 'verdict';
-      readonly form: ReplyForm;
-      readonly row: VerdictRow;
-      readonly round: RoundDefinition;
-      readonly replayed: boolean;
-    }
   /** No verdict sticks: the problem is the answer. `key` of an `invest` on a live connection, else null. */
   | {
       readonly kind: 'problem';
       readonly form: ReplyForm;
       readonly problem: Problem;
       readonly key: string | null;
-      readonly fault: 'none' | 'nonsense' | 'undecodable';
+      readonly fault: LiveFault;
+    }
+  /** The verdict that this key had long ago: a row of the index. */
+  | {
+      readonly kind: 'replay';
+      readonly form: ReplyForm;
+      readonly row: VerdictRow;
+      readonly round: RoundDefinition;
     }
   | {
       readonly kind: 'one';
@@ -55,43 +69,76 @@ export type Reply =
     }
   | { readonly kind: 'misrouted'; readonly shard: number };
 
-const JSON_TYPE = 'Content-Type: application/json';
-const MSGPACK_TYPE = 'Content-Type: application/msgpack';
-const CREATED = statusLine(201);
-const OK = statusLine(200);
-
 /** A problem as the reply; `key` is that of an `invest` on a live connection. */
 export function problemReply(form: ReplyForm, problem: Problem, key: string | null = null): Reply {
   return { kind: 'problem', form, problem, key, fault: 'none' };
 }
 
-/** The problem that a rejected row answers with. */
-export function problemOfRow(journalId: string, row: VerdictRow): Problem {
-  switch (row.verdict) {
-    case 'already-invested':
-      return { code: 'already-invested', members: { investment: investmentId(journalId, row.extra) } };
-    case 'round-full':
-      return { code: 'round-full', members: { remaining: row.extra } };
-    case 'not-eligible':
-    case 'insufficient-balance':
-      return { code: row.verdict };
-    case 'accepted':
-      return { code: 'internal' };
-  }
-}
+const JSON_TYPE = 'Content-Type: application/json';
+const MSGPACK_TYPE = 'Content-Type: application/msgpack';
+const OK = statusLine(200);
 
-export class Renderer {
+export class Replies {
   readonly #journalId: string;
+  readonly #verdicts: VerdictWriter;
+  readonly #rows = new Float64Array(BATCH_REQUESTS_MAX);
+  /** Index of the form, and REPLAYED. */
+  readonly #marks = new Uint8Array(BATCH_REQUESTS_MAX);
+  readonly #rounds: RoundDefinition[] = [];
+  /** By place; where there is one the row does not count. */
+  readonly #others: (Reply | null)[] = [];
+  #count = 0;
 
   constructor(journalId: string) {
     this.#journalId = journalId;
+    this.#verdicts = new VerdictWriter(journalId);
   }
 
-  render(reply: Reply, out: AnswerWriter): void {
+  get count(): number {
+    return this.#count;
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+
+  /** The next request is answered by a row, whose frame may still be in the making. */
+  addRow(form: ReplyForm, round: RoundDefinition, row: number, replayed: boolean): void {
+    const place = this.#count++;
+    this.#rows[place] = row;
+    this.#marks[place] = (form.live ? 2 : 0) + (form.msgpack ? 1 : 0) + (replayed ? REPLAYED : 0);
+    this.#rounds[place] = round;
+    this.#others[place] = null;
+  }
+
+  /** The next request is answered by anything else. */
+  add(reply: Reply): void {
+    this.#others[this.#count++] = reply;
+  }
+
+  /** Renders all of them, in order, and counts them. */
+  render(rows: RecentRows, out: AnswerWriter, stats: ShardStats): void {
+    for (let place = 0; place < this.#count; place++) {
+      const other = this.#others[place] ?? null;
+      if (other !== null) {
+        this.#render(other, out);
+        stats.countReply(other);
+        continue;
+      }
+      const mark = this.#marks[place]!;
+      const form = FORMS[mark & FORM]!;
+      const replayed = (mark & REPLAYED) !== 0;
+      const row = this.#rows[place]!;
+      const verdict = this.#verdicts.writeRecent(out, form, this.#rounds[place]!, rows, row, replayed);
+      if (replayed) stats.countReplay();
+      else stats.countVerdict(verdict);
+    }
+  }
+
+  #render(reply: Reply, out: AnswerWriter): void {
     switch (reply.kind) {
-      case 'verdict':
-        if (reply.form.live) this.#liveVerdict(reply.form, reply.row, reply.round, reply.replayed, out);
-        else this.#httpVerdict(reply.form, reply.row, reply.round, reply.replayed, out);
+      case 'replay':
+        this.#verdicts.writeIndexed(out, reply.form, reply.round, reply.row);
         return;
       case 'problem':
         if (reply.form.live) this.#liveProblem(reply, out);
@@ -101,11 +148,11 @@ export class Renderer {
         const stored = reply.read();
         if (stored === null)
           out.problem({ code: 'not-found', detail: 'You have no investment with this id in this round.' });
-        else this.#http(200, OK, reply.form, this.#view(reply.round, stored), out);
+        else this.#ok(reply.form, this.#view(reply.round, stored), out);
         return;
       }
       case 'list':
-        this.#http(200, OK, reply.form, { investments: this.#views(reply.round, reply.read()) }, out);
+        this.#ok(reply.form, { investments: this.#views(reply.round, reply.read()) }, out);
         return;
       case 'identified': {
         const views = this.#views(reply.round, reply.read());
@@ -126,90 +173,20 @@ export class Renderer {
     return stored.map((each) => this.#view(round, each));
   }
 
-  #http(
-    status: number,
-    line: string,
-    form: ReplyForm,
-    body: Record<string, unknown>,
-    out: AnswerWriter,
-  ): void {
-    if (form.msgpack) out.http(status, `${line}\r\n${MSGPACK_TYPE}`, packMsgpack(body));
-    else out.http(status, `${line}\r\n${JSON_TYPE}`, asciiJson(body));
-  }
-
-  #httpVerdict(
-    form: ReplyForm,
-    row: VerdictRow,
-    round: RoundDefinition,
-    replayed: boolean,
-    out: AnswerWriter,
-  ): void {
-    const replay = replayed ? '\r\nIdempotency-Replayed: true' : '';
-    if (row.verdict !== 'accepted') {
-      const problem = problemOfRow(this.#journalId, row);
-      out.http(
-        PROBLEMS[problem.code].status,
-        problemHead(problem) + replay,
-        asciiJson(problemObject(problem)),
-      );
-      return;
-    }
-    const location = `\r\nLocation: /v1/rounds/${round.id}/investments/${investmentId(this.#journalId, row.sequence)}`;
-    if (form.msgpack) {
-      const body = packMsgpack(acceptedObject(this.#journalId, round, row));
-      out.http(201, `${CREATED}\r\n${MSGPACK_TYPE}${location}${replay}`, body);
-    } else {
-      out.http(
-        201,
-        `${CREATED}\r\n${JSON_TYPE}${location}${replay}`,
-        acceptedJson(this.#journalId, round, row),
-      );
-    }
-  }
-
-  #liveVerdict(
-    form: ReplyForm,
-    row: VerdictRow,
-    round: RoundDefinition,
-    replayed: boolean,
-    out: AnswerWriter,
-  ): void {
-    const { key } = row;
-    if (row.verdict === 'accepted') {
-      if (form.msgpack) {
-        const investment = acceptedObject(this.#journalId, round, row);
-        out.live(201, true, packMsgpack({ type: 'verdict', key, status: 201, replayed, investment }), 'none');
-      } else {
-        const investment = acceptedJson(this.#journalId, round, row);
-        // A key is of A-Z a-z 0-9 _ - alone: nothing in it needs escaping.
-        const text = `{"type":"verdict","key":"${key}","status":201,"replayed":${replayed},"investment":${investment}}`;
-        out.live(201, false, text, 'none');
-      }
-      return;
-    }
-    const problem = problemObject(problemOfRow(this.#journalId, row));
-    const status = problem['status'] as number;
-    this.#live(status, form, { type: 'verdict', key, status, replayed, problem }, 'none', out);
+  #ok(form: ReplyForm, body: Record<string, unknown>, out: AnswerWriter): void {
+    if (form.msgpack) out.http(200, `${OK}\r\n${MSGPACK_TYPE}`, packMsgpack(body));
+    else out.http(200, `${OK}\r\n${JSON_TYPE}`, asciiJson(body));
   }
 
   #liveProblem(reply: Extract<Reply, { kind: 'problem' }>, out: AnswerWriter): void {
     const problem = problemObject(reply.problem);
     if (reply.problem.retryAfterS !== undefined) problem['retryAfter'] = reply.problem.retryAfterS;
     const status = problem['status'] as number;
+    const { form, key, fault } = reply;
     const message =
-      reply.key !== null && reply.fault === 'none'
-        ? { type: 'verdict', key: reply.key, status, replayed: false, problem }
-        : { type: 'problem', ...(reply.key === null ? {} : { key: reply.key }), problem };
-    this.#live(status, reply.form, message, reply.fault, out);
-  }
-
-  #live(
-    status: number,
-    form: ReplyForm,
-    message: Record<string, unknown>,
-    fault: 'none' | 'nonsense' | 'undecodable',
-    out: AnswerWriter,
-  ): void {
+      key !== null && fault === 'none'
+        ? { type: 'verdict', key, status, replayed: false, problem }
+        : { type: 'problem', ...(key === null ? {} : { key }), problem };
     out.live(status, form.msgpack, form.msgpack ? packMsgpack(message) : asciiJson(message), fault);
   }
 }

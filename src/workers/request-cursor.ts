@@ -1,15 +1,21 @@
 // Walks the request records of a slab (layout: protocol.ts) without copying them.
 
 import { IDEMPOTENCY_KEY_BYTES_MAX } from '../core/limits.js';
+import { isKey } from '../core/row-layout.js';
+import { Span } from '../core/span.js';
 import { REQUEST_FLAG, REQUEST_HEAD_BYTES } from './protocol.js';
 
-const KEY_PATTERN = /^[A-Za-z0-9_-]+$/;
+const QUOTE = 0x22;
 
-/** The key of an Idempotency-Key header, bare or as a quoted string (the IETF draft's form); null when it is bad. */
-export function readIdempotencyKey(header: string): string | null {
-  const quoted = header.length >= 2 && header.startsWith('"') && header.endsWith('"');
-  const key = quoted ? header.slice(1, -1) : header;
-  return key.length <= IDEMPOTENCY_KEY_BYTES_MAX && KEY_PATTERN.test(key) ? key : null;
+/**
+ * Narrows the text of an Idempotency-Key, bare or as a quoted string (the IETF draft's form), to the key; false when
+ * it is bad.
+ */
+export function narrowToKey(span: Span): boolean {
+  const { bytes, start, end } = span;
+  if (end - start >= 2 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE)
+    span.set(bytes, start + 1, end - 1);
+  return span.length > 0 && span.length <= IDEMPOTENCY_KEY_BYTES_MAX && isKey(bytes, span.start, span.end);
 }
 
 export class RequestCursor {
@@ -20,14 +26,16 @@ export class RequestCursor {
   msgpackAnswer = false;
   bodyStart = 0;
   bodyEnd = 0;
+  /** The bearer token, or the investor of a live connection. */
+  readonly token = new Span();
+  /** The Idempotency-Key header as it came, or an investment's id. */
+  readonly key = new Span();
   #next = 0;
   #end = 0;
-  #tokenStart = 0;
-  #keyStart = 0;
 
-  /** Starts at the first record of `memory[0, length)`. */
-  open(memory: ArrayBuffer, length: number): void {
-    this.bytes = Buffer.from(memory, 0, length);
+  /** Starts at the first record of `bytes[0, length)`. */
+  open(bytes: Buffer, length: number): void {
+    this.bytes = bytes;
     this.#next = 0;
     this.#end = length;
   }
@@ -43,20 +51,12 @@ export class RequestCursor {
     this.msgpackBody = (flags & REQUEST_FLAG.msgpackBody) !== 0;
     this.msgpackAnswer = (flags & REQUEST_FLAG.msgpackAnswer) !== 0;
     this.round = bytes.readUInt16LE(at + 6);
-    this.#tokenStart = at + REQUEST_HEAD_BYTES;
-    this.#keyStart = this.#tokenStart + bytes.readUInt16LE(at + 8);
-    this.bodyStart = this.#keyStart + bytes[at + 12]!;
+    const tokenStart = at + REQUEST_HEAD_BYTES;
+    const keyStart = tokenStart + bytes.readUInt16LE(at + 8);
+    this.token.set(bytes, tokenStart, keyStart);
+    this.bodyStart = keyStart + bytes[at + 12]!;
+    this.key.set(bytes, keyStart, this.bodyStart);
     this.bodyEnd = this.bodyStart + bytes.readUInt16LE(at + 10);
     return true;
-  }
-
-  /** The bearer token, or the investor of a live connection. */
-  token(): string {
-    return this.bytes.latin1Slice(this.#tokenStart, this.#keyStart);
-  }
-
-  /** The Idempotency-Key header as it came, or an investment's id. */
-  key(): string {
-    return this.bytes.latin1Slice(this.#keyStart, this.bodyStart);
   }
 }

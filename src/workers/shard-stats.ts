@@ -2,6 +2,7 @@
 
 import { BATCH_SIZE_BUCKETS, COMMIT_MS_BUCKETS, STAT } from '../core/counters.js';
 import type { ProblemCode } from '../core/problem.js';
+import type { StickyVerdict } from '../core/rows.js';
 import type { Reply } from './reply.js';
 
 /** What a shard can answer an investment with, in the order of the counters. */
@@ -35,11 +36,17 @@ export class ShardStats {
     this.#slots = slots;
   }
 
+  countVerdict(verdict: StickyVerdict): void {
+    this.#code(verdict);
+  }
+
+  countReplay(): void {
+    this.#slots[STAT.replays]! += 1;
+  }
+
   countReply(reply: Reply): void {
-    if (reply.kind === 'verdict') {
-      if (reply.replayed) this.#slots[STAT.replays]! += 1;
-      else this.#code(reply.row.verdict);
-    } else if (reply.kind === 'problem') this.#code(reply.problem.code);
+    if (reply.kind === 'replay') this.countReplay();
+    else if (reply.kind === 'problem') this.#code(reply.problem.code);
   }
 
   #code(code: ProblemCode | 'accepted'): void {
@@ -66,8 +73,9 @@ export class ShardStats {
     slots[STAT.commitBucketFirst + bucket(COMMIT_MS_BUCKETS, commitMs)]! += 1;
   }
 
-  setGauges(investorsCached: number, indexReads: number): void {
-    this.#slots[STAT.investorsCached] = investorsCached;
+  setGauges(recentRows: number, recentBytes: number, indexReads: number): void {
+    this.#slots[STAT.recentRows] = recentRows;
+    this.#slots[STAT.recentBytes] = recentBytes;
     this.#slots[STAT.indexReads] = indexReads;
   }
 }

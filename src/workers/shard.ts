@@ -5,21 +5,22 @@
 
 import type { Counters } from '../core/counters.js';
 import { sequenceOfId } from '../core/ids.js';
-import { investorHash } from '../core/investor.js';
+import { InvestorName } from '../core/investor.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
 import { RequestReader } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
-import { type TokenClaims, TokenVerifier } from '../core/token.js';
+import type { Span } from '../core/span.js';
+import { TokenReader } from '../core/token-reader.js';
 import { Admitter } from './admitter.js';
-import { AnswerWriter } from './answer-writer.js';
+import type { AnswerWriter } from './answer-writer.js';
 import type { IndexReader } from './index-db.js';
 import { listInvestments, readInvestment } from './investment-reads.js';
-import { InvestorCache } from './investor-cache.js';
 import type { JournalWriter } from './journal-writer.js';
-import { type BatchResult, type BatchTask, REQUEST, type ShardOptions } from './protocol.js';
-import { problemReply, Renderer, type Reply, type ReplyForm } from './reply.js';
-import { RequestCursor, readIdempotencyKey } from './request-cursor.js';
+import { REQUEST, type ShardOptions } from './protocol.js';
+import { RecentRows } from './recent-rows.js';
+import { FORMS, problemReply, Replies, type Reply, type ReplyForm } from './reply.js';
+import { narrowToKey, RequestCursor } from './request-cursor.js';
 import type { ShardStats } from './shard-stats.js';
 
 interface ShardModules {
@@ -27,208 +28,233 @@ interface ShardModules {
   readonly index: IndexReader;
   readonly writer: JournalWriter;
   readonly stats: ShardStats;
-  /** Index mark in shared memory: the sequence up to which everything is in the index. */
-  readonly indexMark: () => number;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Milliseconds, never set back: the rate limit must not lock anybody out when the clock is corrected. */
   readonly monotonic?: () => number;
-  /** Made from the index when absent. */
-  readonly investors?: InvestorCache;
 }
-
-const FORMS: readonly ReplyForm[] = [
-  { live: false, msgpack: false },
-  { live: false, msgpack: true },
-  { live: true, msgpack: false },
-  { live: true, msgpack: true },
-];
 
 const UNAUTHENTICATED: Problem = { code: 'unauthenticated' };
 const ROUND_NOT_FOUND: Problem = { code: 'round-not-found' };
+const BAD_KEY_HEADER: Problem = {
+  code: 'malformed-request',
+  detail:
+    'The Idempotency-Key header must be 1 to 64 characters of A-Z a-z 0-9 _ -, bare or in double quotes.',
+  members: { pointer: '' },
+};
+const BAD_KEY_MEMBER: Problem = {
+  code: 'malformed-request',
+  detail: 'key must be 1 to 64 characters of A-Z a-z 0-9 _ -',
+  members: { pointer: '/key' },
+};
 
 export class Shard {
+  /** The rows of this shard that the index does not hold yet. */
+  readonly rows = new RecentRows();
+  readonly admitter: Admitter;
   readonly #options: ShardOptions;
   readonly #modules: ShardModules;
-  readonly #verifier: TokenVerifier;
+  readonly #monotonic: () => number;
+  readonly #tokens: TokenReader;
   readonly #limiter: RateLimiter;
-  readonly #renderer: Renderer;
+  readonly #replies: Replies;
   readonly #reader = new RequestReader();
   readonly #cursor = new RequestCursor();
-  readonly #admitter: Admitter;
-  readonly investors: InvestorCache;
-  #replies: Reply[] = [];
+  /** Whom a live connection speaks for. */
+  readonly #connected = new InvestorName();
   #nowMs = 0;
   #monotonicMs = 0;
 
   constructor(options: ShardOptions, modules: ShardModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#verifier = new TokenVerifier(options.token);
+    this.#monotonic = modules.monotonic ?? performance.now.bind(performance);
+    this.#tokens = new TokenReader(options.token);
     this.#limiter = new RateLimiter(options.ratePerS, options.rateBurst);
-    this.#renderer = new Renderer(options.journalId);
-    this.investors = modules.investors ?? new InvestorCache(modules.index);
-    this.#admitter = new Admitter({ ...modules, investors: this.investors });
+    this.#replies = new Replies(options.journalId);
+    this.admitter = new Admitter({ ...modules, rows: this.rows, replies: this.#replies });
     for (const definition of options.rounds) this.setRound(definition);
   }
 
   setRound(definition: RoundDefinition): void {
-    this.#admitter.setRound(definition);
+    this.admitter.setRound(definition);
+  }
+
+  /** Renews what is read of the index; before anything but a batch looks at investors. */
+  refresh(): void {
+    this.admitter.standing.begin();
   }
 
   /**
-   * Decides, commits and answers one batch.
+   * Decides, commits and answers the batch in `requests[0, length)`; how many answers there are.
    * @throws JournalFailed when the commit failed: then none of its verdicts may be told
    */
-  process(task: BatchTask): BatchResult {
-    const { stats, indexMark, clock, monotonic = performance.now.bind(performance) } = this.#modules;
+  process(requests: Buffer, length: number, out: AnswerWriter): number {
+    const { stats, clock } = this.#modules;
     const startedNs = process.hrtime.bigint();
     this.#nowMs = clock();
-    this.#monotonicMs = monotonic();
-    this.investors.begin(indexMark());
-    this.#admitter.begin(this.#nowMs);
-    this.#replies = [];
+    this.#monotonicMs = this.#monotonic();
+    this.admitter.begin(this.#nowMs);
+    const replies = this.#replies;
+    replies.clear();
 
     const cursor = this.#cursor;
-    cursor.open(task.requests, task.length);
-    while (cursor.next()) this.#replies.push(this.#decide());
+    cursor.open(requests, length);
+    while (cursor.next()) this.#decide();
     const decidedNs = process.hrtime.bigint();
 
-    const rows = this.#admitter.commit();
+    const rows = this.admitter.commit();
     // A batch without rows may still show rows of earlier frames; those are synced, for an append syncs before it returns.
     const committedNs = process.hrtime.bigint();
 
-    const out = new AnswerWriter(task.answers);
-    for (const reply of this.#replies) {
-      this.#renderer.render(reply, out);
-      stats.countReply(reply);
-    }
-    stats.countBatch(this.#replies.length, rows, startedNs, decidedNs, committedNs);
-    stats.setGauges(this.investors.size, this.investors.indexReads);
-    return { requests: task.requests, answers: out.memory, count: this.#replies.length, failed: false };
+    replies.render(this.rows, out, stats);
+    stats.countBatch(replies.count, rows, startedNs, decidedNs, committedNs);
+    stats.setGauges(this.rows.size, this.rows.bytes, this.admitter.standing.indexReads);
+    return replies.count;
   }
 
-  #decide(): Reply {
-    const { cursor, form, round } = this.#current();
+  #decide(): void {
+    const cursor = this.#cursor;
+    const form = FORMS[(cursor.kind === REQUEST.live ? 2 : 0) + (cursor.msgpackAnswer ? 1 : 0)]!;
     switch (cursor.kind) {
       case REQUEST.live:
-        return this.#liveFrame(form, round);
+        this.#liveFrame(form);
+        return;
       case REQUEST.identify:
-        return this.#identify(cursor.token(), form, round, 'none');
+        this.#replies.add(this.#identify(cursor.token, form, 'none'));
+        return;
       case REQUEST.invest:
       case REQUEST.readOne:
       case REQUEST.readList:
-        break;
+        this.#http(form);
+        return;
       default:
-        return problemReply(form, { code: 'internal' });
+        this.#replies.add(problemReply(form, { code: 'internal' }));
     }
-    const claims = this.#verifier.verify(cursor.token(), this.#nowMs);
-    if (claims === null) return problemReply(form, UNAUTHENTICATED);
-    const turnedAway = this.#turnAway(claims.investor, form, null);
-    if (turnedAway !== null) return turnedAway;
-    if (cursor.kind === REQUEST.invest) return this.#httpInvest(claims.investor, form);
-    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
-    return this.#read(claims.investor, form, round);
   }
 
-  #current(): { cursor: RequestCursor; form: ReplyForm; round: RoundDefinition | undefined } {
-    const cursor = this.#cursor;
-    const form = FORMS[(cursor.kind === REQUEST.live ? 2 : 0) + (cursor.msgpackAnswer ? 1 : 0)]!;
-    return { cursor, form, round: this.#admitter.round(cursor.round) };
+  #http(form: ReplyForm): void {
+    const { kind, token } = this.#cursor;
+    const replies = this.#replies;
+    if (!this.#tokens.read(token.bytes, token.start, token.end, this.#nowMs)) {
+      replies.add(problemReply(form, UNAUTHENTICATED));
+      return;
+    }
+    const { investor } = this.#tokens;
+    const turnedAway = this.#turnAway(investor, form, null);
+    if (turnedAway !== null) replies.add(turnedAway);
+    else if (kind === REQUEST.invest) this.#httpInvest(investor, form);
+    else replies.add(this.#read(investor, form));
   }
 
   /** Another shard's investor, or one who sends too fast; null lets the request pass. `key`: of a live `invest`. */
-  #turnAway(investor: string, form: ReplyForm, key: string | null): Reply | null {
+  #turnAway(investor: InvestorName, form: ReplyForm, key: Span | null): Reply | null {
     const { shard, shards } = this.#options;
     if (shards > 1) {
-      const owner = investorHash(investor) % shards;
+      const owner = investor.hash % shards;
       if (owner !== shard) return { kind: 'misrouted', shard: owner };
     }
-    const waitMs = this.#limiter.take(investor, this.#monotonicMs);
+    const waitMs = this.#limiter.take(investor.hash53, this.#monotonicMs);
     if (waitMs === 0) return null;
-    return problemReply(
-      form,
-      { code: 'too-many-requests', retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)) },
-      key,
-    );
+    const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
+    return problemReply(form, { code: 'too-many-requests', retryAfterS }, key?.text() ?? null);
   }
 
-  #httpInvest(investor: string, form: ReplyForm): Reply {
+  #httpInvest(investor: InvestorName, form: ReplyForm): void {
     const cursor = this.#cursor;
-    const key = readIdempotencyKey(cursor.key());
-    if (key === null) {
-      return problemReply(form, {
-        code: 'malformed-request',
-        detail:
-          'The Idempotency-Key header must be 1 to 64 characters of A-Z a-z 0-9 _ -, bare or in double quotes.',
-        members: { pointer: '' },
-      });
-    }
     const reader = this.#reader;
-    if (!reader.read(cursor.bytes, cursor.bodyStart, cursor.bodyEnd, cursor.msgpackBody, 'investment')) {
-      return problemReply(form, malformed(reader));
-    }
-    return this.#admitter.invest(investor, key, this.#cursor.round, reader, form);
+    if (!narrowToKey(cursor.key)) this.#replies.add(problemReply(form, BAD_KEY_HEADER));
+    else if (!reader.read(cursor.bytes, cursor.bodyStart, cursor.bodyEnd, cursor.msgpackBody, 'investment'))
+      this.#replies.add(problemReply(form, malformed(reader)));
+    else this.admitter.invest(investor, cursor.key, cursor.round, reader, form);
   }
 
-  #read(investor: string, form: ReplyForm, round: RoundDefinition): Reply {
+  #read(name: InvestorName, form: ReplyForm): Reply {
+    const cursor = this.#cursor;
+    const round = this.admitter.round(cursor.round);
+    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
     const { index } = this.#modules;
-    const state = this.investors.get(investor);
-    if (this.#cursor.kind === REQUEST.readList) {
-      return { kind: 'list', form, round, read: () => listInvestments(index, state, round.number, investor) };
+    const investor = name.text();
+    const recent = this.#recentOf(investor);
+    if (cursor.kind === REQUEST.readList) {
+      return {
+        kind: 'list',
+        form,
+        round,
+        read: () => listInvestments(index, recent(), round.number, investor),
+      };
     }
-    const sequence = sequenceOfId(this.#options.journalId, this.#cursor.key());
+    const sequence = sequenceOfId(this.#options.journalId, cursor.key.text());
     return {
       kind: 'one',
       form,
       round,
-      read: () => (sequence === 0 ? null : readInvestment(index, state, round.number, investor, sequence)),
+      read: () => (sequence === 0 ? null : readInvestment(index, recent(), round.number, investor, sequence)),
     };
   }
 
-  #identify(
-    token: string,
-    form: ReplyForm,
-    round: RoundDefinition | undefined,
-    fault: 'none' | 'nonsense',
-  ): Reply {
-    const claims = this.#verifier.verify(token, this.#nowMs);
-    if (claims === null) return { kind: 'problem', form, problem: UNAUTHENTICATED, key: null, fault };
-    const turnedAway = this.#turnAway(claims.investor, form, null);
-    if (turnedAway !== null) return turnedAway;
-    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
-    const { index } = this.#modules;
-    const { investor, exp } = claims;
-    const state = this.investors.get(investor);
-    const read = () => listInvestments(index, state, round.number, investor);
-    return { kind: 'identified', form, round, investor, expiresAtMs: exp * 1000, read };
+  /** Reads an investor's rows when the batch has been committed and all of them have a sequence. */
+  #recentOf(investor: string): () => ReturnType<RecentRows['rowsOf']> {
+    return () => {
+      const name = new InvestorName();
+      name.takeText(investor);
+      return this.rows.rowsOf(name);
+    };
   }
 
-  #liveFrame(form: ReplyForm, round: RoundDefinition | undefined): Reply {
+  #identify(token: Span, form: ReplyForm, fault: 'none' | 'nonsense'): Reply {
+    if (!this.#tokens.read(token.bytes, token.start, token.end, this.#nowMs))
+      return { kind: 'problem', form, problem: UNAUTHENTICATED, key: null, fault };
+    const { investor: name, expiresAtS } = this.#tokens;
+    const turnedAway = this.#turnAway(name, form, null);
+    if (turnedAway !== null) return turnedAway;
+    const round = this.admitter.round(this.#cursor.round);
+    if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
+    const { index } = this.#modules;
+    const investor = name.text();
+    const recent = this.#recentOf(investor);
+    const read = () => listInvestments(index, recent(), round.number, investor);
+    return { kind: 'identified', form, round, investor, expiresAtMs: expiresAtS * 1000, read };
+  }
+
+  #liveFrame(form: ReplyForm): void {
     const cursor = this.#cursor;
     const reader = this.#reader;
+    const replies = this.#replies;
     if (!reader.read(cursor.bytes, cursor.bodyStart, cursor.bodyEnd, cursor.msgpackBody, 'message')) {
       const fault = reader.pointer === '' ? 'undecodable' : 'nonsense';
-      return { kind: 'problem', form, problem: malformed(reader), key: reader.key, fault };
+      replies.add({ kind: 'problem', form, problem: malformed(reader), key: reader.keyText(), fault });
+      return;
     }
-    if (reader.type === 'auth') return this.#identify(reader.token ?? '', form, round, 'nonsense');
-    const key = readIdempotencyKey(reader.key ?? '');
-    if (key === null) {
-      const detail = 'key must be 1 to 64 characters of A-Z a-z 0-9 _ -';
-      const bad: Problem = { code: 'malformed-request', detail, members: { pointer: '/key' } };
-      return { kind: 'problem', form, problem: bad, key: null, fault: 'nonsense' };
+    if (reader.type === 'auth') {
+      replies.add(this.#identify(reader.token, form, 'nonsense'));
+      return;
     }
-    const investor = this.#liveInvestor(reader.token);
-    if (investor === null) return problemReply(form, UNAUTHENTICATED, key);
+    const { key } = reader;
+    if (!reader.hasKey || !narrowToKey(key)) {
+      replies.add({ kind: 'problem', form, problem: BAD_KEY_MEMBER, key: null, fault: 'nonsense' });
+      return;
+    }
+    const investor = this.#liveInvestor();
+    if (investor === null) {
+      replies.add(problemReply(form, UNAUTHENTICATED, key.text()));
+      return;
+    }
     const turnedAway = this.#turnAway(investor, form, key);
-    return turnedAway ?? this.#admitter.invest(investor, key, cursor.round, reader, form);
+    if (turnedAway !== null) replies.add(turnedAway);
+    else this.admitter.invest(investor, key, cursor.round, reader, form);
   }
 
   /** The one a message speaks for: its own token's, else the connection's. */
-  #liveInvestor(token: string | null): string | null {
-    if (token === null) return this.#cursor.token() || null;
-    const claims: TokenClaims | null = this.#verifier.verify(token, this.#nowMs);
-    return claims === null ? null : claims.investor;
+  #liveInvestor(): InvestorName | null {
+    const { hasToken, token } = this.#reader;
+    if (hasToken) {
+      const isGood = this.#tokens.read(token.bytes, token.start, token.end, this.#nowMs);
+      return isGood ? this.#tokens.investor : null;
+    }
+    const connection = this.#cursor.token;
+    this.#connected.set(connection.bytes, connection.start, connection.end);
+    return this.#connected.take() ? this.#connected : null;
   }
 }
 

@@ -1,7 +1,7 @@
 // One request of the model test on its way through a queue, and what it must be answered.
 
 import type { AnswerCursor } from '../../src/edge/answer-cursor.js';
-import type { AnswerTarget } from '../../src/edge/shard-queue.js';
+import type { AnswerTarget } from '../../src/edge/answer-target.js';
 import type { AskCommand } from './admission-commands.js';
 import type { ModelAnswer, ModelVerdict } from './admission-model.js';
 import type { Got } from './answer-check.js';

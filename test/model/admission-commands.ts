@@ -161,13 +161,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 export interface Scenario {
   readonly shards: number;
-  readonly investorsCachedMax: number;
   readonly commands: readonly Command[];
 }
 
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   shards: fc.integer({ min: 1, max: 3 }),
-  investorsCachedMax: fc.constantFrom(0, 1, 2, 65_536),
   commands: fc.array(command, { minLength: 1, maxLength: 40, size: 'max' }),
 });
 
@@ -180,7 +178,6 @@ export const EXAMPLES: readonly [Scenario][] = [
     {
       // An outcome in a round of another currency than the account's must not change the account's currency.
       shards: 1,
-      investorsCachedMax: 65_536,
       commands: [
         { type: 'batch', asks: [{ ...ask0, investor: 'gus', round: 2 }] },
         { type: 'import', balances: [told] },

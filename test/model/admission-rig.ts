@@ -9,10 +9,12 @@ import { investorHash } from '../../src/core/investor.js';
 import type { BalanceMessage, OutcomeMessage } from '../../src/core/messages.js';
 import type { Result } from '../../src/core/result.js';
 import type { RoundChange, RoundDefinition } from '../../src/core/round.js';
-import { type AnswerTarget, ShardQueue } from '../../src/edge/shard-queue.js';
+import type { AnswerTarget } from '../../src/edge/answer-target.js';
+import { ShardQueue } from '../../src/edge/shard-queue.js';
+import { AnswerWriter } from '../../src/workers/answer-writer.js';
+import { BATCH_FLAG, BATCH_RING_BYTES, BatchRing } from '../../src/workers/batch-ring.js';
 import type { BalanceLine } from '../../src/workers/index-balances.js';
 import { type IndexDb, openIndex } from '../../src/workers/index-db.js';
-import { InvestorCache } from '../../src/workers/investor-cache.js';
 import { FrameBuilder } from '../../src/workers/journal-frame.js';
 import { JOURNAL_HEAD_BYTES, JournalHead } from '../../src/workers/journal-head.js';
 import { JournalIndexer } from '../../src/workers/journal-indexer.js';
@@ -29,8 +31,6 @@ const SEGMENT_BYTES = 32_768;
 export interface RigOptions {
   readonly dir: string;
   readonly shards: number;
-  /** Investors that a shard keeps beside those that are not indexed. */
-  readonly investorsCachedMax: number;
   readonly clock: () => number;
   /** Called right before a batch is decided. */
   readonly onBatch: (shard: number, requests: number) => void;
@@ -126,7 +126,7 @@ export class AdmissionRig {
     head: JournalHead,
     shared: Pick<ShardOptions, 'counters' | 'journalHead' | 'indexDir' | 'journalDir'>,
   ): RigShard {
-    const { shards, clock, onBatch, onMisrouted, investorsCachedMax } = this.#options;
+    const { shards, clock, onBatch, onMisrouted } = this.#options;
     const options: ShardOptions = {
       ...shared,
       shard: number,
@@ -151,20 +151,37 @@ export class AdmissionRig {
       index,
       writer,
       stats: new ShardStats(counters.stats(number)),
-      indexMark: () => counters.indexedSequence,
       clock,
-      investors: new InvestorCache(index, investorsCachedMax),
     });
-    const queue = new ShardQueue({
-      run: async (task) => {
-        onBatch(number, task.count);
+    const ring = new BatchRing(new SharedArrayBuffer(BATCH_RING_BYTES));
+    const answers = new AnswerWriter();
+    const overflows: ArrayBuffer[] = [];
+    /** What the thread of a shard does when it is woken. */
+    const serve = (): void => {
+      while (ring.answered !== ring.published) {
+        const batch = ring.answered;
+        onBatch(number, ring.requestCount(batch));
+        answers.open(ring.answers(batch));
+        let flags = 0;
         try {
-          return shard.process(task);
+          shard.process(ring.requests(batch), ring.requestBytes(batch), answers);
         } catch (error) {
           if (!(error instanceof JournalFailed)) throw error;
-          return { requests: task.requests, answers: task.answers, count: 0, failed: true };
+          flags = BATCH_FLAG.failed;
         }
-      },
+        const memory = flags === 0 ? answers.overflow : null;
+        if (memory !== null) {
+          flags = BATCH_FLAG.overflow;
+          overflows.push(memory);
+        }
+        ring.answer(answers.length, flags, head.durableSequence);
+      }
+      queue.answered();
+    };
+    const queue: ShardQueue = new ShardQueue({
+      ring,
+      wake: () => queueMicrotask(serve),
+      takeOverflow: () => must(overflows.shift(), 'answers that did not fit'),
       onMisrouted: (owner, record, target) => {
         onMisrouted(owner, target);
         if (!this.queue(owner).addRecord(record, target)) throw new Error('a queue of the rig is full');
@@ -202,29 +219,20 @@ export class AdmissionRig {
   /** Gives outcomes of one shard's investors to it. */
   outcomes(shardNumber: number, outcomes: readonly OutcomeMessage[]): readonly OutcomeApplied[] {
     const { shard, writer } = this.#shards[shardNumber]!;
-    shard.investors.begin(this.#counters.indexedSequence);
+    shard.refresh();
     const roundById = (id: string) => [...this.#rounds.values()].find((round) => round.id === id);
     const index = must(this.#index, 'an open index');
     const counters = this.#counters;
-    const modules = { counters, index, writer, frame: this.#frame, investors: shard.investors, roundById };
+    const modules = { counters, index, writer, rows: shard.rows, roundById };
     return applyOutcomes(outcomes, { ...modules, journalId: this.journalId }, this.#options.clock());
   }
 
   async importBalances(lines: readonly BalanceLine[]): Promise<void> {
     done(await this.indexer.balances(lines));
-    this.#refresh(lines.map(({ investor }) => investor));
   }
 
   balanceMessages(messages: readonly BalanceMessage[]): void {
-    this.#refresh(done(this.indexer.balanceMessages(messages)).applied);
-  }
-
-  #refresh(investors: readonly string[]): void {
-    for (const investor of investors) {
-      const { shard } = this.#shards[this.shardOf(investor)]!;
-      shard.investors.begin(this.#counters.indexedSequence);
-      shard.investors.refresh(investor);
-    }
+    done(this.indexer.balanceMessages(messages));
   }
 
   async catchUp(rowsMax: number): Promise<void> {

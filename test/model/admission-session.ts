@@ -43,13 +43,12 @@ export class AdmissionSession {
   restarts = 0;
   replays = 0;
 
-  constructor(dir: string, { shards, investorsCachedMax }: Scenario) {
+  constructor(dir: string, { shards }: Scenario) {
     this.#shards = shards;
     this.#waiting = Array.from({ length: shards }, () => []);
     this.#rig = new AdmissionRig({
       dir,
       shards,
-      investorsCachedMax,
       clock: () => this.#nowMs,
       onBatch: (shard, requests) => this.#expect(shard, requests),
       onMisrouted: (shard, target) => this.#waiting[shard]!.push(target as Ask),

@@ -47,7 +47,6 @@ async function start(events: string[], failing = Number.POSITIVE_INFINITY) {
   const rig = new AdmissionRig({
     dir,
     shards: 1,
-    investorsCachedMax: 65_536,
     clock: () => NOW_MS,
     onBatch: () => events.push('batch'),
     onMisrouted: () => assert.fail('there is one shard'),
