@@ -336,6 +336,10 @@ assert(LIVE_FRAME_BYTES_MAX + INVESTOR_BYTES_MAX < 65_536, 'a request record cou
 export const INDEX_FOLLOW_MS = 50;
 /** While rows keep coming, the index waits this many looks before it follows: few large commits, not many small. */
 export const INDEX_WAIT_TICKS = 10;
+/** Rows of one look from which on it is a rush: 10,000 a second. */
+export const INDEX_RUSH_ROWS_PER_TICK = 500;
+/** In a rush the index follows when it lags so far: some 80 MB in the shards' memory. */
+export const INDEX_RUSH_LAG_ROWS = 600_000;
 /** Segments are made ahead of need as soon as the last one is in use; looked at this often. */
 export const UPKEEP_MS = 100;
 /** Investments published and without an outcome; the rest waits in the journal, so the bank never feels the rush. */
@@ -357,6 +361,10 @@ export const WATERMARK_MS = 1_000;
 /** What a stop grants the requests in flight. */
 export const EDGE_DRAIN_MS = 10_000;
 
+assert(
+  INDEX_BATCH_ROWS_MAX < INDEX_RUSH_LAG_ROWS && 1.5 * INDEX_RUSH_LAG_ROWS < INDEX_LAG_ROWS_MAX,
+  'the index must be able to follow long before admission has to wait for it',
+);
 assert(OUTCOMES_BATCH_MAX <= OUTCOMES_IN_FLIGHT_MAX, 'a batch of outcomes must fit what may be in flight');
 /** Rows that a start adds up again before it is ready; a larger index is checked by its totals and by `audit`. */
 export const START_CHECK_ROWS_MAX = 200_000;

@@ -10,6 +10,19 @@ import type { AnswerTarget } from './answer-target.js';
 /** Answers since the start, by HTTP status: index is the status. */
 export const responseCounts = new Float64Array(600);
 
+/** What `sendCorked` writes: an answer is written at once, and a closure for each would be garbage. */
+const answering: { res: HttpResponse | null; head: string; body: Uint8Array } = {
+  res: null,
+  head: '',
+  body: new Uint8Array(),
+};
+
+function sendCorked(): void {
+  // The status is written verbatim, so the headers travel in it: one call instead of one for each.
+  answering.res?.writeStatus(answering.head);
+  answering.res?.end(answering.body);
+}
+
 export class HttpExchange implements AnswerTarget {
   readonly #res: HttpResponse;
   #over = false;
@@ -30,12 +43,10 @@ export class HttpExchange implements AnswerTarget {
     if (this.#over) return;
     this.#over = true;
     responseCounts[cursor.status]! += 1;
-    const res = this.#res;
-    res.cork(() => {
-      // The status is written verbatim, so the headers travel in it: one call instead of one for each.
-      res.writeStatus(cursor.head());
-      res.end(cursor.body());
-    });
+    answering.res = this.#res;
+    answering.head = cursor.head();
+    answering.body = cursor.body();
+    this.#res.cork(sendCorked);
   }
 
   fail(problem: Problem): void {

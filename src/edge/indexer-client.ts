@@ -6,6 +6,8 @@ import {
   INDEX_BATCH_ROWS_MAX,
   INDEX_FOLLOW_MS,
   INDEX_LAG_ROWS_MAX,
+  INDEX_RUSH_LAG_ROWS,
+  INDEX_RUSH_ROWS_PER_TICK,
   INDEX_WAIT_TICKS,
 } from '../core/limits.js';
 import { err } from '../core/result.js';
@@ -79,8 +81,9 @@ export interface FollowerModules {
 }
 
 /**
- * Has the indexer catch up: at once when the rush pauses or a whole batch waits, else after INDEX_WAIT_TICKS. Each
- * catch-up syncs LMDB on the disk that the journal syncs to, so under load there are few and large ones.
+ * Has the indexer catch up: at once when no more rows come, else after INDEX_WAIT_TICKS. In the thick of a rush, at
+ * INDEX_RUSH_ROWS_PER_TICK and more, it waits until INDEX_RUSH_LAG_ROWS: what the index costs is then paid when the
+ * node has time for it, and in large commits, which cost less. The rows are on the disk and in the shards' memory.
  */
 export class IndexFollower {
   readonly #modules: FollowerModules;
@@ -111,11 +114,15 @@ export class IndexFollower {
       onLag(tooFar);
     }
     const behind = durable() - indexed();
-    const quiet = durable() === this.#seen;
+    const fresh = durable() - this.#seen;
     this.#seen = durable();
     if (this.#running || behind <= 0) return;
     this.#waitedTicks++;
-    if (!quiet && behind < INDEX_BATCH_ROWS_MAX && this.#waitedTicks < INDEX_WAIT_TICKS) return;
+    const mayWait =
+      fresh >= INDEX_RUSH_ROWS_PER_TICK
+        ? behind < INDEX_RUSH_LAG_ROWS
+        : fresh > 0 && behind < INDEX_BATCH_ROWS_MAX && this.#waitedTicks < INDEX_WAIT_TICKS;
+    if (mayWait) return;
     this.#waitedTicks = 0;
     this.#running = true;
     await indexer.run({ kind: 'catch-up' });

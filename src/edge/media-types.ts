@@ -17,6 +17,8 @@ export function encodingOf(contentType: string): Encoding | null {
 /** The first of our encodings that an Accept header names, unless it weighs it with zero; else `otherwise`. */
 export function acceptedEncoding(accept: string, otherwise: Encoding): Encoding {
   if (accept === '' || accept === '*/*') return otherwise;
+  if (accept === JSON_TYPE) return 'json';
+  if (accept === MSGPACK_TYPE) return 'msgpack';
   for (const range of accept.split(',')) {
     const encoding = encodingOf(range);
     if (encoding !== null && !/;\s*q=0(\.0*)?\s*$/.test(range)) return encoding;

@@ -117,7 +117,7 @@ export function addPublicRoutes(app: TemplatedApp, modules: PublicModules): void
     const accept = req.getHeader('accept');
     const round = modules.rounds.get(req.getParameter(0) ?? '')?.number ?? 0;
     const declared = req.getHeader('content-length');
-    if (declared.length > 4 || (declared !== '' && Number.parseInt(declared, 10) > BODY_BYTES_MAX)) {
+    if (isTooLong(declared)) {
       exchange.problem({ code: 'body-too-large' }, [], true);
       return;
     }
@@ -178,6 +178,16 @@ export function addPublicRoutes(app: TemplatedApp, modules: PublicModules): void
       exchange.problem(OVERLOADED);
     }
   }
+}
+
+const BODY_BYTES_MAX_TEXT = String(BODY_BYTES_MAX);
+
+/** True for a Content-Length past the bound: digits of one length compare as text. */
+function isTooLong(contentLength: string): boolean {
+  const { length } = BODY_BYTES_MAX_TEXT;
+  return (
+    contentLength.length > length || (contentLength.length === length && contentLength > BODY_BYTES_MAX_TEXT)
+  );
 }
 
 function wantsMsgpack(req: HttpRequest): boolean {
