@@ -91,9 +91,11 @@ function bySharedWords(name: string): Way {
     const before = Atomics.load(words, WORD.answered);
     Atomics.store(words, WORD.asked, before + 1);
     Atomics.notify(words, WORD.asked);
-    const waited = waitAsync(words, WORD.answered, before);
-    if (waited.async) await waited.value;
-    if (Atomics.load(words, WORD.answered) !== before + 1) throw new Error('another batch was answered');
+    // The far end may be late with the call that wakes for the batch before, so a wake proves nothing.
+    while (Atomics.load(words, WORD.answered) === before) {
+      const waited = waitAsync(words, WORD.answered, before);
+      if (waited.async) await waited.value;
+    }
   };
   const close = async () => {
     const exited = once(worker, 'exit');
