@@ -8,6 +8,7 @@ export const INDEX_FLUSH: Suite = {
   name: 'index-flush',
   about:
     'One row of a batch that the index takes in one transaction; the investors are new to it, in random order.',
+  syncs: true,
   prepare: ({ dir, size }) => {
     const operations = size(10_000, 200);
     const index = new BenchIndex(dir);

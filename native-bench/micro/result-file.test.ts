@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { describeMachine } from '../common/machine.js';
 import { plotOf } from './plot.js';
 import { compareResults, figure, type MicroResult, markdownOfChanges, readResult } from './result-file.js';
-import { FULL } from './suite.js';
+import { SMOKE } from './suite.js';
 
 const machine = describeMachine(tmpdir());
 
@@ -21,7 +21,7 @@ function run(cases: Readonly<Record<string, readonly [p50: number, mad: number]>
     perSecond: 1e6 / p50,
   }));
   const suites = [{ name: 'subject', about: 'One.', cases: results }];
-  return { kind: 'micro', at: '2026-11-23T10:00:00.000Z', machine, effort: FULL, suites };
+  return { kind: 'micro', at: '2026-11-23T10:00:00.000Z', machine, effort: SMOKE, suites };
 }
 
 const verdicts = (before: MicroResult, now: MicroResult) =>

@@ -35,6 +35,8 @@ export interface Suite {
   readonly name: string;
   /** One line: what one operation is. */
   readonly about: string;
+  /** Set where figures mean something on a real disk alone. */
+  readonly syncs?: true;
   readonly prepare: (world: World) => PreparedSuite | Promise<PreparedSuite>;
 }
 
@@ -48,7 +50,7 @@ export interface Effort {
   readonly warmUpMs: number;
 }
 
-export const FULL: Effort = { timeMs: 1_000, samples: 64, warmUpMs: 250 };
+/** Enough to see that a case works, and nothing about how fast. */
 export const SMOKE: Effort = { timeMs: 0, samples: 3, warmUpMs: 0 };
 
 /** Microseconds of one operation. A sample is the mean of one call's operations, so the percentiles are of such means. */
