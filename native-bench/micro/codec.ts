@@ -1,10 +1,14 @@
 // Micro suite: rows to journal bytes and back, frames, and answers to their bytes.
 
+import { InvestorName } from '../../src/core/investor.js';
 import { encodeRow, forEachRow } from '../../src/core/row-codec.js';
-import type { VerdictRow } from '../../src/core/rows.js';
+import { VERDICT_CODES, type VerdictRow } from '../../src/core/rows.js';
+import { Span } from '../../src/core/span.js';
 import { AnswerWriter } from '../../src/workers/answer-writer.js';
 import { FrameBuilder } from '../../src/workers/journal-frame.js';
-import { Renderer, type Reply } from '../../src/workers/reply.js';
+import { RecentRows } from '../../src/workers/recent-rows.js';
+import type { ReplyForm } from '../../src/workers/reply.js';
+import { VerdictWriter } from '../../src/workers/verdict-writer.js';
 import { AT_MS, JOURNAL_ID, ROUND, times, verdictRow } from './samples.js';
 import type { Case, Suite } from './suite.js';
 
@@ -46,19 +50,36 @@ function rowCases(rows: readonly VerdictRow[]): Case[] {
   ];
 }
 
-function answerCase(name: string, replies: readonly Reply[]): Case {
-  const renderer = new Renderer(JOURNAL_ID);
-  const memory = new ArrayBuffer(262_144);
+/** Answers to rows of a frame that has just been committed. */
+function answerCase(name: string, rows: RecentRows, form: ReplyForm): Case {
+  const verdicts = new VerdictWriter(JOURNAL_ID);
+  const memory = Buffer.alloc(262_144);
+  const out = new AnswerWriter();
   return {
     name,
-    operations: replies.length,
+    operations: ROWS,
     run: () => {
-      const out = new AnswerWriter(memory);
-      for (const reply of replies) renderer.render(reply, out);
-      if (out.memory !== memory) throw new Error('the answers outgrew their memory');
+      out.open(memory);
+      for (let row = 0; row < ROWS; row++) verdicts.writeRecent(out, form, ROUND, rows, row, false);
+      if (out.overflow !== null) throw new Error('the answers outgrew their memory');
       return undefined;
     },
   };
+}
+
+/** A committed frame of these verdicts. */
+function recentRows(rows: readonly VerdictRow[]): RecentRows {
+  const recent = new RecentRows();
+  const investor = new InvestorName();
+  const key = new Span();
+  recent.open();
+  for (const { at, round, verdict, amount, extra, ...row } of rows) {
+    investor.takeText(row.investor);
+    key.setText(row.key);
+    recent.addVerdict(at, round, VERDICT_CODES[verdict], amount, extra, investor, key);
+  }
+  recent.committed(FIRST_SEQUENCE);
+  return recent;
 }
 
 export const CODEC: Suite = {
@@ -67,16 +88,16 @@ export const CODEC: Suite = {
   prepare: () => {
     const rows = times(ROWS, (index) => verdictRow(index, FIRST_SEQUENCE + index));
     const refused = rows.map((row): VerdictRow => ({ ...row, verdict: 'round-full', extra: 1 }));
-    const replies = (of: readonly VerdictRow[], live: boolean, msgpack: boolean): Reply[] =>
-      of.map((row) => ({ kind: 'verdict', form: { live, msgpack }, row, round: ROUND, replayed: false }));
+    const accepted = recentRows(rows);
+    const full = recentRows(refused);
     return {
       cases: [
         ...rowCases(rows),
-        answerCase('answer 201, JSON', replies(rows, false, false)),
-        answerCase('answer 201, MessagePack', replies(rows, false, true)),
-        answerCase('answer round-full, JSON', replies(refused, false, false)),
-        answerCase('live verdict, JSON', replies(rows, true, false)),
-        answerCase('live verdict, MessagePack', replies(rows, true, true)),
+        answerCase('answer 201, JSON', accepted, { live: false, msgpack: false }),
+        answerCase('answer 201, MessagePack', accepted, { live: false, msgpack: true }),
+        answerCase('answer round-full, JSON', full, { live: false, msgpack: false }),
+        answerCase('live verdict, JSON', accepted, { live: true, msgpack: false }),
+        answerCase('live verdict, MessagePack', accepted, { live: true, msgpack: true }),
       ],
     };
   },

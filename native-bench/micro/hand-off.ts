@@ -23,13 +23,6 @@ interface Way {
   readonly close: () => Promise<unknown>;
 }
 
-/** `Atomics.waitAsync`, which the language level of the project does not know yet. */
-type WaitAsync = (
-  words: Int32Array,
-  index: number,
-  value: number,
-) => { readonly async: true; readonly value: Promise<string> } | { readonly async: false };
-
 const ANSWERS_BYTES = 262_144;
 
 function newSlabs(): Slabs {
@@ -86,14 +79,13 @@ function byPort(name: string): Way {
 function bySharedWords(name: string): Way {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const worker = bareThread(words.buffer as SharedArrayBuffer);
-  const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
   const run = async (): Promise<undefined> => {
     const before = Atomics.load(words, WORD.answered);
     Atomics.store(words, WORD.asked, before + 1);
     Atomics.notify(words, WORD.asked);
     // The far end may be late with the call that wakes for the batch before, so a wake proves nothing.
     while (Atomics.load(words, WORD.answered) === before) {
-      const waited = waitAsync(words, WORD.answered, before);
+      const waited = Atomics.waitAsync(words, WORD.answered, before);
       if (waited.async) await waited.value;
     }
   };
@@ -111,10 +103,10 @@ export const HAND_OFF: Suite = {
   about: 'One batch to an idle thread and back, nothing done with it: latency, not capacity.',
   prepare: () => {
     const ways = [
-      byPiscina('piscina task, slabs transferred (as the edge)', 'disabled'),
+      byPiscina('piscina task, slabs transferred', 'disabled'),
       byPiscina('piscina task, its thread waits on atomics', 'sync'),
       byPort('message port, slabs transferred'),
-      bySharedWords('shared words, Atomics.waitAsync'),
+      bySharedWords('shared words, Atomics.waitAsync (as the edge)'),
     ];
     return {
       cases: ways.map((way) => way.case),

@@ -1,9 +1,11 @@
 // Micro suite: what a shard asks about a key before it decides, from memory and from LMDB.
 
 import { must } from '../../src/core/assert.js';
-import type { VerdictRow } from '../../src/core/rows.js';
-import { earlierVerdict } from '../../src/workers/investment-reads.js';
-import { InvestorCache } from '../../src/workers/investor-cache.js';
+import { InvestorName } from '../../src/core/investor.js';
+import { VERDICT_CODES, type VerdictRow } from '../../src/core/rows.js';
+import { Span } from '../../src/core/span.js';
+import { RecentRows } from '../../src/workers/recent-rows.js';
+import { Standing } from '../../src/workers/standing.js';
 import { BenchIndex } from './bench-index.js';
 import { investor, ROUND, times, verdictRow } from './samples.js';
 import type { Case, Suite } from './suite.js';
@@ -12,25 +14,27 @@ import type { Case, Suite } from './suite.js';
 function asking(
   name: string,
   operations: number,
-  cacheOf: () => InvestorCache,
+  standing: Standing,
   index: BenchIndex,
   rows: readonly VerdictRow[],
   found: boolean,
 ): Case {
-  let cache = cacheOf();
+  const investor = new InvestorName();
+  const key = new Span();
   let next = 0;
   return {
     name,
     operations,
-    before: () => {
-      cache = cacheOf();
-    },
     run: () => {
       for (let i = 0; i < operations; i++) {
         const row = rows[next]!;
-        const state = cache.get(row.investor);
-        const earlier = earlierVerdict(index.db, state, ROUND.number, row.investor, row.key);
-        if ((earlier !== null) !== found) throw new Error(`the verdict of ${row.investor} is not as it was`);
+        investor.takeText(row.investor);
+        key.setText(row.key);
+        standing.read(investor, ROUND.number, key);
+        const isIndexed =
+          standing.indexedAttempts > 0 && index.db.getSequenceByKey(ROUND.number, row.investor, row.key) > 0;
+        if ((standing.keyRow >= 0 || isIndexed) !== found)
+          throw new Error(`the verdict of ${row.investor} is not as it was`);
         next = (next + 1) % rows.length;
       }
       return undefined;
@@ -49,19 +53,25 @@ export const IDEMPOTENCY: Suite = {
       index.apply(index.nextRows(size(20_000, 200)));
     const indexed = times(known, (i) => verdictRow(i, 2 + i));
     const unknown = times(known, (i) => verdictRow(known + i, 2 + known + i));
-    const recent = new InvestorCache(index.db);
-    for (const row of unknown) {
-      const state = recent.get(row.investor);
-      state.enter(ROUND.number).attempts++;
-      state.remember(row);
+    const recent = new RecentRows();
+    const currencyOf = () => 0;
+    const name = new InvestorName();
+    const key = new Span();
+    recent.open();
+    for (const { at, round, amount, ...row } of unknown.slice(0, size(2_000, 100))) {
+      name.takeText(row.investor);
+      key.setText(row.key);
+      recent.addVerdict(at, round, VERDICT_CODES.accepted, amount, 0, name, key);
     }
+    recent.committed(2 + known);
     must(index.db.getInvestor(investor(0)), 'the first investor');
-    const empty = () => new InvestorCache(index.db);
+    const remembering = new Standing(index.db, recent, currencyOf);
+    const forgetful = new Standing(index.db, new RecentRows(), currencyOf);
     return {
       cases: [
-        asking('memory, key found', operations, () => recent, index, unknown, true),
-        asking('LMDB, investor never seen', operations, empty, index, unknown, false),
-        asking('LMDB, key found', operations, empty, index, indexed, true),
+        asking('memory, key found', operations, remembering, index, unknown.slice(0, recent.size), true),
+        asking('LMDB, investor never seen', operations, forgetful, index, unknown, false),
+        asking('LMDB, key found', operations, forgetful, index, indexed, true),
       ],
       close: () => index.close(),
     };
