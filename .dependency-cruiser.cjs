@@ -87,7 +87,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^dist/' },
+    // The Node.js peers have packages of their own, which are there only once they are built.
+    exclude: { path: '^dist/|^native-bench/peers/node/' },
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

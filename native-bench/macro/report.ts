@@ -42,7 +42,8 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-const figure = (values: readonly number[]): Figure => ({
+/** Median and spread. */
+export const figure = (values: readonly number[]): Figure => ({
   median: median(values),
   min: Math.min(...values),
   max: Math.max(...values),
@@ -89,8 +90,8 @@ export function summarize(connections: number, blocks: readonly Block[]): Summar
   };
 }
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en-GB');
-const fixed = (value: number, digits: number): string =>
+export const whole = (value: number): string => Math.round(value).toLocaleString('en-GB');
+export const fixed = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : '-';
 
 /** Two tables: the rates and ratios, and where the CPU goes. */

@@ -13,6 +13,8 @@ export interface RequestFileOptions {
   readonly amount: number;
   /** Starts every investor and key, so that two files have none in common. At most 8 of A-Z a-z 0-9. */
   readonly label: string;
+  /** Which record stands at a position of the file; by itself the one of that number. */
+  readonly order?: (position: number) => number;
 }
 
 const EXPIRES_AT_S = 4_102_444_800; // the year 2100
@@ -20,10 +22,15 @@ const EXPIRES_AT_S = 4_102_444_800; // the year 2100
 const SUBJECT_CHARS = 28;
 const CHUNK_BYTES = 4_194_304;
 
+/** Whose record `index` is. */
+export function recordInvestor(label: string, index: number): string {
+  return `${label}-${index}`.padEnd(SUBJECT_CHARS, '-x');
+}
+
 /** The token of record `index`. */
 export function recordToken(options: RequestFileOptions, index: number): string {
   return signToken(options.secret, {
-    subject: `${options.label}-${index}`.padEnd(SUBJECT_CHARS, '-x'),
+    subject: recordInvestor(options.label, index),
     expiresAtS: EXPIRES_AT_S,
     scope: 'invest',
     audience: 'openbell',
@@ -48,6 +55,7 @@ export function record(options: RequestFileOptions, index: number): string {
 
 /** Writes the file; returns the length of a record. */
 export function writeRequestFile(options: RequestFileOptions): number {
+  const { order = (position: number) => position } = options;
   const recordBytes = record(options, 0).length;
   const perChunk = Math.floor(CHUNK_BYTES / recordBytes);
   const chunk = Buffer.allocUnsafe(perChunk * recordBytes);
@@ -56,7 +64,7 @@ export function writeRequestFile(options: RequestFileOptions): number {
     for (let first = 0; first < options.records; first += perChunk) {
       const count = Math.min(perChunk, options.records - first);
       for (let i = 0; i < count; i++)
-        chunk.latin1Write(record(options, first + i), i * recordBytes, recordBytes);
+        chunk.latin1Write(record(options, order(first + i)), i * recordBytes, recordBytes);
       writeSync(file, chunk, 0, count * recordBytes);
     }
   } finally {

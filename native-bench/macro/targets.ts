@@ -18,7 +18,7 @@ export interface EdgeTarget extends Target {
 }
 
 /** The settings of production, except that no ledger runs: it would settle 60 a second of what is admitted. */
-const EDGE_ENV = { OPENBELL_INVESTOR_RATE: '10', OPENBELL_LOG_LEVEL: 'warn' };
+export const EDGE_ENV = { OPENBELL_INVESTOR_RATE: '10', OPENBELL_LOG_LEVEL: 'warn' };
 
 export async function startEdge(dataDir: string, round: string, amount: number): Promise<EdgeTarget> {
   const edge = await startEdgeProcess({ dataDir, env: EDGE_ENV });
@@ -51,11 +51,14 @@ async function readCounts(edge: EdgeProcess): Promise<{ admitted: number; syncs:
   };
 }
 
-/** What an edge answers to this request, as the constant server is to answer it. */
-export async function probe(
-  url: string,
-  request: string,
-): Promise<{ readonly head: string; readonly body: string }> {
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** Sends one record of a request file. */
+export async function post(url: string, request: string): Promise<Answer> {
   const [headers = '', sent = ''] = request.split('\r\n\r\n');
   const [line = '', ...lines] = headers.split('\r\n');
   const answer = await fetch(new URL(line.split(' ')[1] ?? '', url), {
@@ -65,9 +68,17 @@ export async function probe(
       .map((each) => each.split(': ') as [string, string]),
     body: sent,
   });
-  const body = await answer.text();
-  if (answer.status !== 201) throw new Error(`the first request was answered ${answer.status}: ${body}`);
-  const head = ['content-type', 'location'].map((name) => `${name}: ${answer.headers.get(name)}`);
+  return { status: answer.status, headers: answer.headers, body: await answer.text() };
+}
+
+/** What an edge answers to this request, as the constant server is to answer it. */
+export async function probe(
+  url: string,
+  request: string,
+): Promise<{ readonly head: string; readonly body: string }> {
+  const { status, headers, body } = await post(url, request);
+  if (status !== 201) throw new Error(`the first request was answered ${status}: ${body}`);
+  const head = ['content-type', 'location'].map((name) => `${name}: ${headers.get(name)}`);
   return { head: ['201 Created', ...head].join('\r\n'), body };
 }
 

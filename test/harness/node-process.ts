@@ -75,7 +75,8 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function watch(child: ChildProcess): NodeProcess {
+/** Keeps hold of a child: its end, its output, and that it does not outlive this process. */
+export function watch(child: ChildProcess): NodeProcess {
   running.add(child);
   const out = { stderr: '', stdout: '' };
   for (const name of ['stderr', 'stdout'] as const) {
