@@ -1,7 +1,6 @@
 # Cassandra: its jars by Maven, run on a JDK 17. Sourced by `engines`.
 # shellcheck shell=bash
 
-readonly CASSANDRA_VERSION=5.0.4 # as in cassandra/pom.xml
 readonly CASSANDRA_HOME=$CACHE/cassandra/$CASSANDRA_VERSION
 readonly CASSANDRA_LIB=$CASSANDRA_HOME/lib
 readonly JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java

@@ -1,7 +1,6 @@
 # etcd: the server and etcdctl of Debian's packages, unpacked and not installed. Sourced by `engines`.
 # shellcheck shell=bash
 
-readonly ETCD_SERIES=3.4 # the series that openbell is tested with; Debian 12 has 3.4.23
 readonly ETCD_HOME=$CACHE/etcd/$ETCD_SERIES
 readonly ETCD_BIN=$ETCD_HOME/bin
 # The usual ports.

@@ -1,7 +1,6 @@
 # NSQ: built from its Go module. Sourced by `engines`.
 # shellcheck shell=bash
 
-readonly NSQ_VERSION=1.3.0
 readonly NSQ_COMMANDS=(nsqd nsqlookupd nsqadmin nsq_tail nsq_stat)
 readonly NSQ_HOME=$CACHE/nsq/$NSQ_VERSION
 readonly NSQ_BIN=$NSQ_HOME/bin
