@@ -9,23 +9,27 @@ export interface CutProxy {
   /** Replies that were cut off. */
   readonly cuts: number;
   /**
-   * Passes on what is asked next, throws away the reply that follows, and hangs up on both sides.
-   * `thenRefuse`: nobody gets through after that until `accept`.
+   * Passes on what is asked, throws away the reply to the `number`th question from now (1: the next one), and hangs up
+   * on both sides. `thenRefuse`: nobody gets through after that until `accept`.
    */
-  cutNextReply(options?: { readonly thenRefuse?: boolean }): void;
+  cutReply(number: number, options?: { readonly thenRefuse?: boolean }): void;
+  /** Hangs up, and lets nobody through until `accept`. */
+  refuse(): void;
   /** Lets new connections through again. */
   accept(): void;
   close(): Promise<void>;
 }
 
-/** A reply of the peer that answers a request is at least this long; acknowledgements and pings are shorter. */
+/** A question, and a reply to one, is at least this long; acknowledgements, pings and settings are shorter. */
+const QUESTION_BYTES_MIN = 60;
 const REPLY_BYTES_MIN = 40;
 
 /** @param peer host:port */
 export async function cutProxy(peer: string): Promise<CutProxy> {
   const [host, port] = peer.split(':') as [string, string];
   const sockets = new Set<Socket>();
-  let cutting: 'no' | 'armed' | 'asked' = 'no';
+  /** Questions until the one whose reply is cut; null: none is. */
+  let left: number | null = null;
   let refuseAfter = false;
   let refusing = false;
   let cuts = 0;
@@ -46,12 +50,12 @@ export async function cutProxy(peer: string): Promise<CutProxy> {
       });
     }
     near.on('data', (chunk) => {
-      if (cutting === 'armed' && chunk.length >= REPLY_BYTES_MIN) cutting = 'asked';
+      if (left !== null && left > 0 && chunk.length >= QUESTION_BYTES_MIN) left--;
       far.write(chunk);
     });
     far.on('data', (chunk) => {
-      if (cutting === 'asked' && chunk.length >= REPLY_BYTES_MIN) {
-        cutting = 'no';
+      if (left === 0 && chunk.length >= REPLY_BYTES_MIN) {
+        left = null;
         cuts++;
         refusing = refuseAfter;
         for (const socket of [...sockets]) socket.destroy();
@@ -66,9 +70,13 @@ export async function cutProxy(peer: string): Promise<CutProxy> {
     get cuts() {
       return cuts;
     },
-    cutNextReply: ({ thenRefuse = false } = {}) => {
-      cutting = 'armed';
+    cutReply: (number, { thenRefuse = false } = {}) => {
+      left = number;
       refuseAfter = thenRefuse;
+    },
+    refuse: () => {
+      refusing = true;
+      for (const socket of [...sockets]) socket.destroy();
     },
     accept: () => {
       refusing = false;

@@ -148,7 +148,7 @@ export class EtcdOwnership implements Ownership {
 
   /** Holds as long as this process is the owner, and nobody else has been since. */
   get stillOwner(): { readonly key: string; readonly value: string } {
-    return { key: this.#modules.keys.owner(this.#role), value: JSON.stringify(this.#owner) };
+    return { key: this.#modules.keys.owner(this.#role), value: ownerText(this.#owner) };
   }
 
   /** Begins to keep the lease that was asked for at `sentNs`; false when that is too long ago. */
@@ -188,10 +188,14 @@ export class EtcdOwnership implements Ownership {
 
 function ownerWrites(keys: EtcdKeys, role: Role, lease: string, owner: StoredOwner): Txn['change'] {
   return [
-    { put: keys.owner(role), value: JSON.stringify(owner), lease },
+    { put: keys.owner(role), value: ownerText(owner), lease },
     { put: keys.epoch(role), value: String(owner.epoch) },
   ];
 }
+
+/** Always the same text for the same owner: transactions compare it byte by byte. */
+const ownerText = ({ node, place, epoch, nonce, since }: StoredOwner): string =>
+  JSON.stringify({ node, place, epoch, nonce, since });
 
 /** 0 before the first; NaN when it is not one. */
 function epochOf(entry: Entry | undefined): number {

@@ -6,14 +6,14 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { cutProxy } from '../../../test/harness/cut-proxy.js';
 import { skipWithoutEngine } from '../../../test/harness/engine-files.js';
 import { type Etcd, startEtcd } from '../../../test/harness/etcd.js';
+import { change, clientOf, freshKeys } from '../../../test/harness/etcd-bench.js';
 import { mark, watermarkContract } from '../watermark-contract.js';
-import { EtcdClient } from './etcd-client.js';
-import { EtcdKeys } from './etcd-keys.js';
+import type { EtcdClient } from './etcd-client.js';
+import type { EtcdKeys } from './etcd-keys.js';
 import { EtcdWatermarkStore } from './etcd-watermark.js';
 
 const skip = skipWithoutEngine('etcd');
 let etcd: Etcd;
-let clusters = 0;
 
 before(async () => {
   if (skip === false) etcd = await startEtcd();
@@ -28,23 +28,14 @@ interface Place {
 }
 
 async function fresh(t: TestContext): Promise<Place> {
-  const keys = new EtcdKeys(`test-${++clusters}`);
+  const keys = freshKeys();
   const client = clientOf(t, etcd.clientAddress);
   return {
     keys,
     client,
     open: () => new EtcdWatermarkStore(client, keys),
-    owned: async (epoch) => {
-      const put = { put: keys.epoch('edge'), value: String(epoch) };
-      assert.ok((await client.txn({ when: [], change: [put], otherwise: [] })).ok);
-    },
+    owned: (epoch) => change(client, [{ put: keys.epoch('edge'), value: String(epoch) }]),
   };
-}
-
-function clientOf(t: TestContext, endpoint: string): EtcdClient {
-  const client = new EtcdClient({ endpoints: [endpoint], tls: null, login: null });
-  t.after(() => client.close());
-  return client;
 }
 
 watermarkContract('etcd', fresh, { skip });
@@ -57,7 +48,7 @@ describe('the watermark in etcd', { skip }, () => {
     t.after(() => proxy.close());
     const store = new EtcdWatermarkStore(clientOf(t, proxy.address), keys);
     assert.ok((await store.write(mark(1, 10))).ok);
-    proxy.cutNextReply();
+    proxy.cutReply(1);
     assert.deepEqual(await store.write(mark(1, 20)), { ok: true, value: undefined });
     assert.equal(proxy.cuts, 1, 'the reply was really lost');
     const read = await open().read();
@@ -72,7 +63,7 @@ describe('the watermark in etcd', { skip }, () => {
     t.after(() => proxy.close());
     const store = new EtcdWatermarkStore(clientOf(t, proxy.address), keys);
     assert.ok((await store.write(mark(1, 10))).ok);
-    proxy.cutNextReply({ thenRefuse: true });
+    proxy.cutReply(1, { thenRefuse: true });
     const lost = await store.write(mark(1, 20));
     assert.equal(!lost.ok && lost.error.code, 'unavailable');
     assert.deepEqual(await open().read(), { ok: true, value: mark(1, 20) }, 'it had been made');
@@ -114,8 +105,7 @@ describe('the watermark in etcd', { skip }, () => {
     await owned(1);
     const store = open();
     assert.ok((await store.write(mark(1, 10))).ok);
-    const change = [{ remove: keys.epoch('edge') }, { remove: keys.watermark }];
-    assert.ok((await client.txn({ when: [], change, otherwise: [] })).ok);
+    await change(client, [{ remove: keys.epoch('edge') }, { remove: keys.watermark }]);
     const written = await store.write(mark(1, 11));
     assert.equal(!written.ok && written.error.code, 'fenced');
   });
@@ -132,8 +122,7 @@ describe('the watermark in etcd', { skip }, () => {
     const { client, keys, open, owned } = await fresh(t);
     await owned(1);
     for (const value of ['', '{', 'null', '{"epoch":1}', '{"epoch":1.5,"sequence":1}']) {
-      const put = { put: keys.watermark, value };
-      assert.ok((await client.txn({ when: [], change: [put], otherwise: [] })).ok);
+      await change(client, [{ put: keys.watermark, value }]);
       assert.ok(!(await open().read()).ok, value);
       const written = await open().write(mark(1, 1));
       assert.equal(!written.ok && written.error.code, 'unavailable', value);
