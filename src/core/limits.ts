@@ -142,6 +142,10 @@ export const ROUND_CHANGES_WAITING_MAX = 32;
 export const ROUND_TIMER_HOP_MS = 1_000;
 /** A timed change that could not be made is tried again after this. */
 export const ROUND_TIMER_RETRY_MS = 1_000;
+/** How long a change of a round waits for the other nodes to know it, before its answer leaves all the same. */
+export const ROUND_SHARE_WAIT_MS = 1_000;
+/** A change that could not be shared is told again after this. */
+export const ROUND_SHARE_RETRY_MS = 1_000;
 /** The age of a round's cached answer. The contract allows 100 ms; half is left for the way to the reader. */
 export const ROUND_VIEW_AGE_MS_MAX = 50;
 

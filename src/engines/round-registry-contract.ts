@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import type { RoundDefinition } from '../core/round.js';
 import type { RoundRegistry, SharedRound } from './round-registry.js';
 
-export const definitionOf = (change: Partial<RoundDefinition> = {}): RoundDefinition => ({
+const definitionOf = (change: Partial<RoundDefinition> = {}): RoundDefinition => ({
   number: 1,
   id: 'crowd',
   name: 'Crowd 2026',

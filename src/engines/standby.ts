@@ -33,6 +33,7 @@ export async function awaitOwnership(modules: StandbyModules): Promise<Result<Te
   const startedMs = clock();
   let hasAnswered = false;
   let said = '';
+  // Ends with the role, with a stop, or when nobody has answered for ETCD_START_MS.
   for (;;) {
     const acquired = await coordination.acquire(role);
     if (acquired.ok) {
