@@ -73,6 +73,7 @@ export function makeParts(
       epoch,
       counters: state.countersMemory,
       journalHead: state.headMemory,
+      lease: state.tenure.ownership.wordMemory,
       token: state.token,
       ratePerS: config.investorRatePerS,
       rateBurst: config.investorBurst,

@@ -3,6 +3,7 @@
 
 import { move, Piscina, workerData } from 'piscina';
 import { Counters, STAT } from '../core/counters.js';
+import { LeaseWord } from '../core/lease-word.js';
 import { LOOP_DELAY_REPORT_MS } from '../core/limits.js';
 import type { RoundDefinition } from '../core/round.js';
 import { openIndex } from './index-db.js';
@@ -29,6 +30,7 @@ const shard = new Shard(options, {
   index,
   writer,
   stats: new ShardStats(counters.stats(options.shard)),
+  ...(options.lease === undefined ? {} : { lease: new LeaseWord(options.lease) }),
   indexMark: () => counters.indexedSequence,
   clock,
 });

@@ -6,6 +6,7 @@
 import type { Counters } from '../core/counters.js';
 import { sequenceOfId } from '../core/ids.js';
 import { investorHash } from '../core/investor.js';
+import type { LeaseWord } from '../core/lease-word.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
 import { RequestReader } from '../core/request-reader.js';
@@ -27,6 +28,8 @@ interface ShardModules {
   readonly index: IndexReader;
   readonly writer: JournalWriter;
   readonly stats: ShardStats;
+  /** Until when this process may admit; absent: it does not end. */
+  readonly lease?: LeaseWord;
   /** Index mark in shared memory: the sequence up to which everything is in the index. */
   readonly indexMark: () => number;
   /** Milliseconds since the epoch. */
@@ -45,6 +48,8 @@ const FORMS: readonly ReplyForm[] = [
 ];
 
 const UNAUTHENTICATED: Problem = { code: 'unauthenticated' };
+/** Long enough for another node to have taken over. */
+const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 const ROUND_NOT_FOUND: Problem = { code: 'round-not-found' };
 
 export class Shard {
@@ -91,12 +96,15 @@ export class Shard {
 
     const cursor = this.#cursor;
     cursor.open(task.requests, task.length);
-    while (cursor.next()) this.#replies.push(this.#decide());
+    const mayDecide = !this.#isFenced(startedNs);
+    while (cursor.next()) this.#replies.push(mayDecide ? this.#decide() : this.#fenced(null));
     const decidedNs = process.hrtime.bigint();
 
     const rows = this.#admitter.commit();
     // A batch without rows may still show rows of earlier frames; those are synced, for an append syncs before it returns.
     const committedNs = process.hrtime.bigint();
+    // What was journaled after another could have taken over may not count: nobody is told that it does.
+    if (mayDecide && this.#isFenced(committedNs)) this.#replies = this.#replies.map((it) => this.#fenced(it));
 
     const out = new AnswerWriter(task.answers);
     for (const reply of this.#replies) {
@@ -106,6 +114,18 @@ export class Shard {
     stats.countBatch(this.#replies.length, rows, startedNs, decidedNs, committedNs);
     stats.setGauges(this.investors.size, this.investors.indexReads);
     return { requests: task.requests, answers: out.memory, count: this.#replies.length, failed: false };
+  }
+
+  #isFenced(nowNs: bigint): boolean {
+    return this.#modules.lease?.expired(nowNs) ?? false;
+  }
+
+  /** `503 fenced` instead of this reply, or to the current request. */
+  #fenced(reply: Reply | null): Reply {
+    if (reply === null) return problemReply(this.#current().form, FENCED);
+    if (reply.kind === 'misrouted') return reply;
+    const key = reply.kind === 'verdict' ? reply.row.key : reply.kind === 'problem' ? reply.key : null;
+    return problemReply(reply.form, FENCED, key);
   }
 
   #decide(): Reply {
