@@ -37,7 +37,7 @@ export async function awaitOwnership(modules: StandbyModules): Promise<Result<Te
   for (;;) {
     const acquired = await coordination.acquire(role);
     if (acquired.ok) {
-      if (coordination.isShared) logger.info({ role, epoch: acquired.value.ownership.epoch }, 'owner');
+      if (coordination.isShared) logger.info({ epoch: acquired.value.ownership.epoch }, 'owner');
       return ok(acquired.value);
     }
     const { error } = acquired;
@@ -49,8 +49,8 @@ export async function awaitOwnership(modules: StandbyModules): Promise<Result<Te
       return err({ code: 'unreachable', message: why });
     if (why !== said) {
       said = why;
-      if (error.code === 'held') logger.info({ role, owner: error.owner }, 'standby');
-      else logger.warn({ role, reason: error.message }, 'standby: nobody can say who the owner is');
+      if (error.code === 'held') logger.info({ owner: error.owner }, 'standby');
+      else logger.warn({ reason: error.message }, 'standby: nobody can say who the owner is');
     }
     const told = await onWaiting(why);
     if (!told.ok) return err({ code: 'failed', message: told.error });
