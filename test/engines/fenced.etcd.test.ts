@@ -2,28 +2,32 @@
 // watermark and says `fenced`. Two real edge processes, a real etcd, and whatever was in the socket when it woke up.
 
 import assert from 'node:assert/strict';
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import {
+  copyEdge,
+  invest,
+  investRequest,
+  metric,
+  type NodeOptions,
+  nodeOf,
+  openRound,
+  readyz,
+  untilStandby,
+} from '../harness/cluster-bench.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { type Etcd, startEtcd } from '../harness/etcd.js';
 import { clientOf, storedValue, until } from '../harness/etcd-bench.js';
 import {
   adminCall,
-  createRound,
   type EdgeProcess,
-  investorToken,
   type NodeProcess,
   runCommand,
-  startEdgeProcess,
-  temporaryDataDir,
   waitReady,
 } from '../harness/node-process.js';
 import { pauseProcess } from '../harness/pause-process.js';
 import { type WarmConnection, warmConnection } from '../harness/warm-connection.js';
 
 const skip = skipWithoutEngine('etcd');
-const TTL_S = 3;
 let etcd: Etcd;
 let clusters = 0;
 
@@ -32,70 +36,11 @@ before(async () => {
 });
 after(() => etcd?.remove());
 
-interface Node {
-  readonly dataDir: string;
-  readonly edge: EdgeProcess;
-}
-
-async function nodeOf(
-  t: TestContext,
-  cluster: string,
-  name: string,
-  options: { readonly waitReady?: boolean; readonly dataDir?: string; readonly ttlS?: number } = {},
-): Promise<Node> {
-  const place = options.dataDir === undefined ? await temporaryDataDir() : null;
-  const dataDir = options.dataDir ?? place!.dataDir;
-  const edge = await startEdgeProcess({
-    dataDir,
-    env: {
-      OPENBELL_ETCD: etcd.clientAddress,
-      OPENBELL_CLUSTER: cluster,
-      OPENBELL_NODE: name,
-      OPENBELL_LEASE_TTL: String(options.ttlS ?? TTL_S),
-    },
-    ...(options.waitReady === undefined ? {} : { waitReady: options.waitReady }),
-  });
-  t.after(async () => {
-    edge.signal('SIGCONT');
-    if (!edge.hasExited()) await edge.kill();
-    await place?.remove();
-  });
-  return { dataDir, edge };
-}
-
 const freshCluster = (): string => `fenced-${++clusters}`;
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
-async function invest(edge: EdgeProcess, investor: string, key = 'first'): Promise<Answer> {
-  const answer = await fetch(`${edge.publicUrl}/v1/rounds/crowd/investments`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${investorToken(investor)}`,
-      'idempotency-key': key,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify({ amount: 5_000, currency: 'GBP' }),
-    signal: AbortSignal.timeout(30_000),
-  });
-  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
-}
-
-function investRequest(investor: string): string {
-  const body = JSON.stringify({ amount: 5_000, currency: 'GBP' });
-  const head = [
-    'POST /v1/rounds/crowd/investments HTTP/1.1',
-    'Host: 127.0.0.1',
-    `Authorization: Bearer ${investorToken(investor)}`,
-    'Idempotency-Key: first',
-    'Content-Type: application/json',
-    `Content-Length: ${body.length}`,
-  ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
-}
+const here = (options: Omit<NodeOptions, 'etcd'> = {}): NodeOptions => ({
+  etcd: etcd.clientAddress,
+  ...options,
+});
 
 async function warmConnections(t: TestContext, edge: EdgeProcess, count = 20): Promise<WarmConnection[]> {
   const connections = await Promise.all(
@@ -105,27 +50,6 @@ async function warmConnections(t: TestContext, edge: EdgeProcess, count = 20): P
     for (const connection of connections) connection.close();
   });
   return connections;
-}
-
-async function readyz(edge: EdgeProcess): Promise<{ status: number; text: string } | null> {
-  try {
-    const answer = await fetch(`${edge.adminUrl}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    return { status: answer.status, text: await answer.text() };
-  } catch {
-    return null; // not up yet, or gone
-  }
-}
-
-async function metric(edge: EdgeProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `)) ?? assert.fail(name);
-  return Number.parseFloat(line.slice(name.length + 1));
-}
-
-async function untilStandby(edge: EdgeProcess, owner: string): Promise<void> {
-  await until(
-    async () => (await readyz(edge))?.text.includes(`standby: node ${owner} owns the rounds`) ?? false,
-  );
 }
 
 interface Row {
@@ -142,22 +66,13 @@ async function journalOf(dataDir: string): Promise<Row[]> {
     .map((line) => JSON.parse(line) as Row);
 }
 
-/** As a disk that is shared or copied would be: nothing else makes a second node right for the same journal here. */
-async function copyEdge(from: Node, to: Node): Promise<void> {
-  await cp(join(from.dataDir, 'edge'), join(to.dataDir, 'edge'), { recursive: true, force: true });
-}
-
-async function openRound(edge: EdgeProcess): Promise<void> {
-  await createRound(edge, { id: 'crowd', cap: 1_000_000, unknownBalance: 'allow' });
-}
-
 const hasSaid = (node: NodeProcess, word: string): boolean => node.stderr().includes(word);
 
 describe('a standby', { skip }, () => {
   test('is alive, not ready, and says whom it waits for; told to stop it ends with 0', async (t) => {
     const cluster = freshCluster();
-    const owner = await nodeOf(t, cluster, 'one');
-    const standby = await nodeOf(t, cluster, 'two', { waitReady: false });
+    const owner = await nodeOf(t, cluster, 'one', here());
+    const standby = await nodeOf(t, cluster, 'two', here({ waitReady: false }));
     await untilStandby(standby.edge, 'one');
     const healthy = await fetch(`${standby.edge.adminUrl}/healthz`);
     assert.equal(healthy.status, 200);
@@ -171,8 +86,8 @@ describe('a standby', { skip }, () => {
 
   test('takes over at once when the owner stops in order', async (t) => {
     const cluster = freshCluster();
-    const owner = await nodeOf(t, cluster, 'one', { ttlS: 60 });
-    const standby = await nodeOf(t, cluster, 'two', { waitReady: false });
+    const owner = await nodeOf(t, cluster, 'one', here({ ttlS: 60 }));
+    const standby = await nodeOf(t, cluster, 'two', here({ waitReady: false }));
     await untilStandby(standby.edge, 'one');
     const epoch = await metric(owner.edge, 'openbell_epoch');
     await openRound(owner.edge);
@@ -189,8 +104,8 @@ describe('a standby', { skip }, () => {
 
   test('without the journal of the last owner it does not open, and says what is missing', async (t) => {
     const cluster = freshCluster();
-    const owner = await nodeOf(t, cluster, 'one', { ttlS: 60 });
-    const standby = await nodeOf(t, cluster, 'two', { waitReady: false });
+    const owner = await nodeOf(t, cluster, 'one', here({ ttlS: 60 }));
+    const standby = await nodeOf(t, cluster, 'two', here({ waitReady: false }));
     await untilStandby(standby.edge, 'one');
     await openRound(owner.edge);
     assert.equal((await invest(owner.edge, 'alice')).status, 201);
@@ -199,7 +114,7 @@ describe('a standby', { skip }, () => {
     assert.equal(code, 70, standby.edge.stderr());
     assert.match(standby.edge.stderr(), /there is no journal, and it is known to have reached 3/);
     // It has let go of the rounds: whoever has the journal may have them at once.
-    const again = await nodeOf(t, cluster, 'one', { dataDir: owner.dataDir });
+    const again = await nodeOf(t, cluster, 'one', here({ dataDir: owner.dataDir }));
     assert.equal((await invest(again.edge, 'alice')).status, 201);
   });
 });
@@ -207,8 +122,8 @@ describe('a standby', { skip }, () => {
 describe('an owner that was paused past its lease', { skip }, () => {
   test('while another took over: it admits nothing, writes no watermark, and ends as fenced', async (t) => {
     const cluster = freshCluster();
-    const paused = await nodeOf(t, cluster, 'one');
-    const next = await nodeOf(t, cluster, 'two', { waitReady: false });
+    const paused = await nodeOf(t, cluster, 'one', here());
+    const next = await nodeOf(t, cluster, 'two', here({ waitReady: false }));
     await untilStandby(next.edge, 'one');
     const epoch = await metric(paused.edge, 'openbell_epoch');
     await openRound(paused.edge);
@@ -260,14 +175,14 @@ describe('an owner that was paused past its lease', { skip }, () => {
     assert.ok(afterwards.sequence >= before.sequence);
     assert.equal((await readyz(next.edge))?.status, 200);
     // Started again by its supervisor, it is a standby of the node that has taken over.
-    const again = await nodeOf(t, cluster, 'one', { dataDir: paused.dataDir, waitReady: false });
+    const again = await nodeOf(t, cluster, 'one', here({ dataDir: paused.dataDir, waitReady: false }));
     await untilStandby(again.edge, 'two');
     assert.deepEqual(await again.edge.stop(), { code: 0, signal: null });
   });
 
   test('and nobody took over: it has stopped all the same, and comes back under a new epoch', async (t) => {
     const cluster = freshCluster();
-    const node = await nodeOf(t, cluster, 'one');
+    const node = await nodeOf(t, cluster, 'one', here());
     await openRound(node.edge);
     assert.equal((await invest(node.edge, 'alice')).status, 201);
     const epoch = await metric(node.edge, 'openbell_epoch');
@@ -279,7 +194,7 @@ describe('an owner that was paused past its lease', { skip }, () => {
     node.edge.signal('SIGCONT');
     assert.equal((await late)?.status, 503);
     assert.equal((await node.edge.exited).code, 75, node.edge.stderr());
-    const again = await nodeOf(t, cluster, 'one', { dataDir: node.dataDir });
+    const again = await nodeOf(t, cluster, 'one', here({ dataDir: node.dataDir }));
     assert.equal(await metric(again.edge, 'openbell_epoch'), epoch + 1);
     assert.equal((await invest(again.edge, 'alice')).status, 201);
     assert.equal((await invest(again.edge, 'late')).status, 201);
@@ -287,7 +202,7 @@ describe('an owner that was paused past its lease', { skip }, () => {
 
   test('paused for less than that it goes on as if nothing had been', async (t) => {
     const cluster = freshCluster();
-    const node = await nodeOf(t, cluster, 'one', { ttlS: 60 });
+    const node = await nodeOf(t, cluster, 'one', here({ ttlS: 60 }));
     await openRound(node.edge);
     await pauseProcess(node.edge);
     const late = invest(node.edge, 'alice');
