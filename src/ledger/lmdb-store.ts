@@ -2,7 +2,7 @@
 // on disk when the call returns, and a throw inside rolls all of it back.
 
 import type { InvestorLine } from '../core/investor-lines.js';
-import { DECLINE_REASONS, type DeclineReason, type InvestmentMessage } from '../core/messages.js';
+import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { EXTERNAL, escrowAccount, investorAccount, storedKind, storedName } from './accounts.js';
 import { declineReason } from './decision.js';
@@ -12,9 +12,10 @@ import {
   type Meta,
   newMeta,
   newRound,
+  noteDeclined,
   outcomeOf,
   outcomeRow,
-  type RoundRow,
+  roundTotals,
 } from './ledger-rows.js';
 import { type LedgerDbs, openLedgerDbs } from './lmdb-dbs.js';
 import { Postings } from './lmdb-postings.js';
@@ -29,12 +30,12 @@ import type {
   OpenedAccounts,
   OutcomePage,
   Refusal,
-  RoundTotals,
   Settlement,
   StoreFailure,
   TransferDone,
   TransferRequest,
 } from './store.js';
+import { FencedError, storeFailure } from './store-failure.js';
 
 /** Opens the books, made when missing, and checks their sums; fails with a message for the operator. */
 export function openLmdbLedgerStore(directory: string, nowMs: () => number): Result<LedgerStore, string> {
@@ -55,13 +56,15 @@ export function openLmdbLedgerStore(directory: string, nowMs: () => number): Res
 }
 
 class LmdbLedgerStore implements LedgerStore {
-  readonly failed: Promise<string>;
+  readonly failed: Promise<StoreFailure>;
   readonly #dbs: LedgerDbs;
   readonly #meta: Meta;
   readonly #nowMs: () => number;
   #outboxTaken: number;
+  /** The token that this process has claimed the books with; null: it needs none. */
+  #token: number | null = null;
   #failure: Error | null = null;
-  #reportFailure: ((message: string) => void) | null = null;
+  #reportFailure: ((failure: StoreFailure) => void) | null = null;
 
   constructor(dbs: LedgerDbs, meta: Meta, nowMs: () => number) {
     this.#dbs = dbs;
@@ -81,8 +84,26 @@ class LmdbLedgerStore implements LedgerStore {
         this.#transaction((postings) => group.map((investment) => this.#settleOne(postings, investment))),
       );
     } catch (error) {
-      return err({ message: (error as Error).message, isFatal: true });
+      return err(storeFailure(error));
     }
+  }
+
+  async fencingToken(): Promise<number> {
+    return this.#dbs.meta.get('ledger')?.token ?? 0;
+  }
+
+  async claim(token: number): Promise<Result<void, StoreFailure>> {
+    this.#token = token;
+    this.#meta.token = token;
+    try {
+      return ok(this.#transaction(() => undefined));
+    } catch (error) {
+      return err(storeFailure(error));
+    }
+  }
+
+  async roundEpoch(round: string): Promise<number> {
+    return this.#dbs.rounds.get(round)?.epoch ?? 0;
   }
 
   async openAccounts(lines: readonly InvestorLine[]): Promise<Result<OpenedAccounts, Refusal>> {
@@ -158,21 +179,9 @@ class LmdbLedgerStore implements LedgerStore {
   }
 
   async totals(): Promise<LedgerTotals> {
-    const rounds: RoundTotals[] = [];
-    for (const { key, value } of this.#dbs.rounds.getRange({})) {
-      const escrow = this.#dbs.accounts.get(escrowAccount(key)) as AccountRow | undefined;
-      rounds.push({
-        round: key,
-        currency: escrow?.[0] ?? null,
-        cap: value.cap,
-        settled: value.settled,
-        declined: byReason(value.declined),
-        settledCount: value.settledCount,
-        declinedCount: byReason(value.declinedCount),
-        escrow: escrow?.[1] ?? 0,
-        transferred: value.transferred,
-      });
-    }
+    const rounds = [...this.#dbs.rounds.getRange({})].map(({ key, value }) =>
+      roundTotals(key, value, this.#dbs.accounts.get(escrowAccount(key)) as AccountRow | undefined),
+    );
     const { totals, accounts, entries, nextOutcome } = this.#meta;
     let entriesSum = 0;
     for (const { investor, escrow, external } of Object.values(totals))
@@ -229,6 +238,9 @@ class LmdbLedgerStore implements LedgerStore {
     const { env, accounts, outbox, meta } = this.#dbs;
     try {
       return env.transactionSync(() => {
+        // Read anew: another process may have claimed the books since.
+        const claimed = meta.get('ledger')?.token ?? 0;
+        if (this.#token !== null && claimed > this.#token) throw new FencedError(claimed, this.#token);
         const postings = new Postings(accounts, outbox, this.#meta, this.#outboxTaken);
         const result = change(postings, this.#nowMs());
         postings.flush();
@@ -237,13 +249,20 @@ class LmdbLedgerStore implements LedgerStore {
       });
     } catch (error) {
       this.#failure = error as Error;
-      this.#reportFailure?.(this.#failure.message);
+      this.#reportFailure?.(storeFailure(error));
       throw error;
     }
   }
 
   #settleOne(postings: Postings, investment: InvestmentMessage): Settlement {
     const { outcomes, outcomeIds, transfers, rounds } = this.#dbs;
+    const round = rounds.get(investment.round) ?? newRound();
+    if (this.#token !== null) {
+      const seen = round.epoch ?? 0;
+      if (investment.epoch < seen) return { kind: 'stale', epoch: seen };
+      round.epoch = investment.epoch;
+      if (investment.epoch > seen) rounds.putSync(investment.round, round);
+    }
     const earlier = outcomeIds.get(investment.id);
     if (earlier !== undefined) return sameInvestment(investment, outcomes.get(earlier));
     if (transfers.get(investment.id) !== undefined)
@@ -251,7 +270,6 @@ class LmdbLedgerStore implements LedgerStore {
 
     const { id, amount, currency } = investment;
     const atMs = this.#nowMs();
-    const round = rounds.get(investment.round) ?? newRound();
     round.cap = Math.max(round.cap, investment.cap);
     const name = investorAccount(investment.investor);
     const escrow = escrowAccount(investment.round);
@@ -280,16 +298,3 @@ class LmdbLedgerStore implements LedgerStore {
     this.#dbs.rounds.putSync(round, row);
   }
 }
-
-function noteDeclined(round: RoundRow, reason: DeclineReason, amount: number): void {
-  const index = DECLINE_REASONS.indexOf(reason);
-  // A statistic, not money: it stops at the largest exact integer instead of going wrong.
-  round.declined[index] = Math.min(Number.MAX_SAFE_INTEGER, (round.declined[index] ?? 0) + amount);
-  round.declinedCount[index] = (round.declinedCount[index] ?? 0) + 1;
-}
-
-const byReason = (values: readonly number[]): Record<DeclineReason, number> =>
-  Object.fromEntries(DECLINE_REASONS.map((reason, index) => [reason, values[index] ?? 0])) as Record<
-    DeclineReason,
-    number
-  >;

@@ -91,7 +91,7 @@ test('any run of commands agrees with a plain model of the books', async (t) => 
       for (const step of commands) {
         if ('settle' in step) {
           const settled = await settle(store, ...step.settle);
-          const seen = settled.map((each) => (each.kind === 'conflict' ? 'conflict' : each.outcome));
+          const seen = settled.map((each) => (each.kind === 'outcome' ? each.outcome : 'conflict'));
           assert.deepEqual(
             seen.map((each) =>
               each === 'conflict' ? each : { verdict: each.reason ?? each.state, balance: each.balance },

@@ -8,6 +8,7 @@ import { setImmediate as loopTurn } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { workerData } from 'piscina';
 import { Counters, STAT } from '../core/counters.js';
+import { LeaseWord } from '../core/lease-word.js';
 import { SHARD_BATCHES_PER_LOOP_TURN, SHARD_SLEEP_MS } from '../core/limits.js';
 import { wordNumber } from '../core/little-endian.js';
 import { AnswerWriter } from './answer-writer.js';
@@ -39,6 +40,7 @@ const shard = new Shard(options, {
   index,
   writer,
   stats: new ShardStats(stats),
+  ...(options.lease === undefined ? {} : { lease: new LeaseWord(options.lease) }),
   clock,
 });
 

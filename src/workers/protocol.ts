@@ -136,6 +136,8 @@ export interface ShardOptions {
   /** Shared memory: core/counters.ts, and workers/journal-head.ts. */
   readonly counters: SharedArrayBuffer;
   readonly journalHead: SharedArrayBuffer;
+  /** core/lease-word.ts; absent: nobody else can own the rounds. */
+  readonly lease?: SharedArrayBuffer;
   readonly token: TokenOptions;
   readonly ratePerS: number;
   readonly rateBurst: number;

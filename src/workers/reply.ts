@@ -116,6 +116,18 @@ export class Replies {
     this.#others[this.#count++] = reply;
   }
 
+  /** Nothing of the batch may be told: this problem is the answer to every request but those of other shards. */
+  refuseAll(problem: Problem, rows: RecentRows): void {
+    for (let place = 0; place < this.#count; place++) {
+      const other = this.#others[place] ?? null;
+      if (other?.kind === 'misrouted') continue;
+      const form = other?.form ?? FORMS[this.#marks[place]! & FORM]!;
+      const row = other === null ? rows.read(this.#rows[place]!) : null;
+      const key = row?.kind === 'verdict' ? row.key : other?.kind === 'problem' ? other.key : null;
+      this.#others[place] = problemReply(form, problem, form.live ? key : null);
+    }
+  }
+
   /** Renders all of them, in order, and counts them. */
   render(rows: RecentRows, out: AnswerWriter, stats: ShardStats): void {
     for (let place = 0; place < this.#count; place++) {

@@ -6,6 +6,7 @@
 import type { Counters } from '../core/counters.js';
 import { sequenceOfId } from '../core/ids.js';
 import { InvestorName } from '../core/investor.js';
+import type { LeaseWord } from '../core/lease-word.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
 import { RequestReader } from '../core/request-reader.js';
@@ -28,6 +29,8 @@ interface ShardModules {
   readonly index: IndexReader;
   readonly writer: JournalWriter;
   readonly stats: ShardStats;
+  /** Until when this process may admit; absent: it does not end. */
+  readonly lease?: LeaseWord;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Milliseconds, never set back: the rate limit must not lock anybody out when the clock is corrected. */
@@ -35,6 +38,8 @@ interface ShardModules {
 }
 
 const UNAUTHENTICATED: Problem = { code: 'unauthenticated' };
+/** Long enough for another node to have taken over. */
+const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 const ROUND_NOT_FOUND: Problem = { code: 'round-not-found' };
 const BAD_KEY_HEADER: Problem = {
   code: 'malformed-request',
@@ -100,12 +105,18 @@ export class Shard {
 
     const cursor = this.#cursor;
     cursor.open(requests, length);
-    while (cursor.next()) this.#decide();
+    const mayDecide = !this.#isFenced(startedNs);
+    while (cursor.next()) {
+      if (mayDecide) this.#decide();
+      else replies.add(problemReply(this.#form, FENCED));
+    }
     const decidedNs = process.hrtime.bigint();
 
     const rows = this.admitter.commit();
     // A batch without rows may still show rows of earlier frames; those are synced, for an append syncs before it returns.
     const committedNs = process.hrtime.bigint();
+    // What was journaled after another could have taken over may not count: nobody is told that it does.
+    if (mayDecide && this.#isFenced(committedNs)) replies.refuseAll(FENCED, this.rows);
 
     replies.render(this.rows, out, stats);
     stats.countBatch(replies.count, rows, startedNs, decidedNs, committedNs);
@@ -113,9 +124,19 @@ export class Shard {
     return replies.count;
   }
 
+  #isFenced(nowNs: bigint): boolean {
+    return this.#modules.lease?.expired(nowNs) ?? false;
+  }
+
+  /** How the current request wants to be answered. */
+  get #form(): ReplyForm {
+    const { kind, msgpackAnswer } = this.#cursor;
+    return FORMS[(kind === REQUEST.live ? 2 : 0) + (msgpackAnswer ? 1 : 0)]!;
+  }
+
   #decide(): void {
     const cursor = this.#cursor;
-    const form = FORMS[(cursor.kind === REQUEST.live ? 2 : 0) + (cursor.msgpackAnswer ? 1 : 0)]!;
+    const form = this.#form;
     switch (cursor.kind) {
       case REQUEST.live:
         this.#liveFrame(form);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { must } from '../../src/core/assert.js';
 import { Counters, counterBytes } from '../../src/core/counters.js';
 import { investorHash } from '../../src/core/investor.js';
+import type { LeaseWord } from '../../src/core/lease-word.js';
 import type { BalanceMessage, OutcomeMessage } from '../../src/core/messages.js';
 import type { Result } from '../../src/core/result.js';
 import type { RoundChange, RoundDefinition } from '../../src/core/round.js';
@@ -36,6 +37,8 @@ export interface RigOptions {
   readonly onBatch: (shard: number, requests: number) => void;
   /** Called when the shard gave a request back for another one. */
   readonly onMisrouted: (shard: number, target: AnswerTarget) => void;
+  /** Until when the shards may admit; absent: it does not end. */
+  readonly lease?: LeaseWord;
   /** In place of the disk's own calls. */
   readonly disk?: JournalDisk;
   /** Called when admission has ended for good; throws by default. */
@@ -141,7 +144,7 @@ export class AdmissionRig {
     };
     const counters = this.#counters;
     const index = must(this.#index, 'an open index');
-    const { disk } = this.#options;
+    const { disk, lease } = this.#options;
     const writer = new JournalWriter(this.journalDir, head, {
       ...options,
       ...(disk === undefined ? {} : { disk }),
@@ -151,6 +154,7 @@ export class AdmissionRig {
       index,
       writer,
       stats: new ShardStats(counters.stats(number)),
+      ...(lease === undefined ? {} : { lease }),
       clock,
     });
     const ring = new BatchRing(new SharedArrayBuffer(BATCH_RING_BYTES));
