@@ -218,6 +218,58 @@ assert(LINK_FRAME_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX + 1_024, 'a frame must hol
 assert(LINK_QUEUE_MESSAGES_MAX >= LINK_WINDOW_MESSAGES, 'a full window of messages must be able to wait');
 assert(LINK_WINDOW_MESSAGES <= 65_535, 'a frame counts its messages in 16 bits');
 
+// --- NSQ ---------------------------------------------------------------------------------------------------
+
+/** One message: nsqd's default of --max-msg-size. */
+export const NSQ_MESSAGE_BYTES_MAX = 1_048_576;
+/** The body of one MPUB: nsqd's default of --max-body-size. */
+export const NSQ_BODY_BYTES_MAX = 5_242_880;
+/** Messages of one MPUB: a few hundred KiB of ours, so that one answer is never far away. */
+export const NSQ_BATCH_MESSAGES_MAX = 1_024;
+/** MPUBs sent to an nsqd and not answered: the client has no backpressure of its own. */
+export const NSQ_IN_FLIGHT_BATCHES_MAX = 4;
+/** Messages, and their bytes, that wait for an nsqd or for its answer; more are refused as overloaded. */
+export const NSQ_QUEUE_MESSAGES_MAX = 16_384;
+export const NSQ_QUEUE_BYTES_MAX = 33_554_432;
+/** An nsqd that owes an answer for this long is hung up on, and its MPUBs go to the next one. */
+export const NSQ_RESPONSE_TIMEOUT_MS = 4_000;
+/** How long one publish may take in all, several nsqds included. */
+export const NSQ_PUBLISH_TIMEOUT_MS = 10_000;
+/** nsqd says that it lives this often... */
+export const NSQ_HEARTBEAT_MS = 5_000;
+/** ...and is taken for dead after so many beats without a byte. */
+export const NSQ_SILENT_BEATS_MAX = 3;
+/** Reconnect backoff: the first and the longest wait, before jitter. */
+export const NSQ_RECONNECT_MIN_MS = 50;
+export const NSQ_RECONNECT_MAX_MS = 5_000;
+/** A connection that held this long was a good one: the backoff starts anew. */
+export const NSQ_STABLE_MS = 5_000;
+/**
+ * A message that nobody finishes, requeues or touches comes again after this. nsqd waits as long also when a consumer
+ * has died, so it is what a restart costs; who holds messages for longer touches them.
+ */
+export const NSQ_MESSAGE_TIMEOUT_MS = 15_000;
+/** The longest delay of a requeue: nsqd's default of --max-req-timeout. */
+export const NSQ_REQUEUE_MAX_MS = 3_600_000;
+/** What nsqd sends in one frame; a peer that announces more is not an nsqd. */
+export const NSQ_FRAME_BYTES_MAX = 16_777_216;
+/** nsqds of one cluster; each costs a connection per topic. */
+export const NSQ_NSQDS_MAX = 64;
+/** nsqlookupd is asked this often, give or take a third, and may take this long to answer. */
+export const NSQ_LOOKUP_MS = 5_000;
+export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
+/** An answer of nsqlookupd: some hundred bytes for each nsqd. */
+export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
+
+assert(NSQ_MESSAGE_BYTES_MAX + 8 <= NSQ_BODY_BYTES_MAX, 'an MPUB must hold the largest message');
+assert(NSQ_QUEUE_BYTES_MAX >= NSQ_BODY_BYTES_MAX, 'a full MPUB must be able to wait');
+assert(NSQ_QUEUE_MESSAGES_MAX >= NSQ_BATCH_MESSAGES_MAX, 'a full MPUB must be able to wait');
+assert(
+  2 * NSQ_RESPONSE_TIMEOUT_MS < NSQ_PUBLISH_TIMEOUT_MS,
+  'a publish must have the time for a second nsqd when the first hangs',
+);
+assert(NSQ_MESSAGE_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX, 'what fits the embedded link must fit NSQ');
+
 // --- Ledger ------------------------------------------------------------------------------------------------
 
 /** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
