@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { err, ok, type Result } from '../core/result.js';
+import { nsqSettingsOf } from '../engines/bus-of.js';
 import { tokenOptions } from '../http/token-options.js';
 import { startLedger } from '../ledger/main.js';
 import type { Failure } from './failure.js';
@@ -25,8 +26,13 @@ export async function ledgerCommand(argv: readonly string[], env: NodeJS.Process
 async function start(config: Config, logger: Logger): Promise<Result<Service & { port: number }, Failure>> {
   const token = tokenOptions(config);
   if (!token.ok) return err({ message: token.error, exitCode: EXIT.config });
+  const nsq = nsqSettingsOf(config);
+  if (!nsq.ok) return err({ message: nsq.error, exitCode: EXIT.config });
   const { dataDir, adminHost, ledgerPort, ledgerRatePerS: ratePerS } = config;
-  const started = await startLedger({ dataDir, adminHost, ledgerPort, ratePerS, token: token.value }, logger);
+  const started = await startLedger(
+    { dataDir, adminHost, ledgerPort, ratePerS, token: token.value, nsq: nsq.value },
+    logger,
+  );
   if (!started.ok) return started;
   const ledger = started.value;
   const failed = ledger.failed.then((message) => ({ message, exitCode: EXIT.internal }));

@@ -42,6 +42,11 @@ export interface Config {
   /** Outside engines as host:port; empty: the embedded part. */
   readonly nsqd: readonly string[];
   readonly nsqlookupd: readonly string[];
+  /** PEM files; TLS to nsqd is on as soon as one of them is named. */
+  readonly nsqTlsCa: string | undefined;
+  readonly nsqTlsCert: string | undefined;
+  readonly nsqTlsKey: string | undefined;
+  readonly nsqAuthSecret: string | undefined;
   readonly etcd: readonly string[];
   readonly cassandra: readonly string[];
   /** Investments a second that the ledger takes; 0: no limit. */
@@ -200,6 +205,10 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
     ack: given.ack ?? 'journal',
     nsqd: list(given.nsqd),
     nsqlookupd: list(given.nsqlookupd),
+    nsqTlsCa: given.nsqTlsCa,
+    nsqTlsCert: given.nsqTlsCert,
+    nsqTlsKey: given.nsqTlsKey,
+    nsqAuthSecret: given.nsqAuthSecret,
     etcd: list(given.etcd),
     cassandra: list(given.cassandra),
     ledgerRatePerS: given.ledgerRatePerS ?? 60,
@@ -217,7 +226,7 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
 /** What is configured but not part of this version: outside engines, and the acknowledgement that needs one. */
 export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const key of ['nsqd', 'nsqlookupd', 'etcd', 'cassandra'] as const) {
+  for (const key of ['etcd', 'cassandra'] as const) {
     if (config[key].length === 0) continue;
     const name = variableOf(key);
     problems.push({

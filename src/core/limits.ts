@@ -281,6 +281,8 @@ export const LEDGER_BALANCES_BATCH_MAX = 512;
 /** An outcome or balance that could not be handed over is tried again after this, doubled up to the longest. */
 export const LEDGER_RETRY_MIN_MS = 100;
 export const LEDGER_RETRY_MAX_MS = 5_000;
+/** What the ledger has in hand it touches this often, so that a broker does not deliver it again. */
+export const LEDGER_TOUCH_MS = 4_000;
 /** Entries of an account shown by one answer, newest first. */
 export const LEDGER_ENTRIES_SHOWN_MAX = 100;
 /** Outcomes of one page. */
@@ -297,6 +299,7 @@ assert(
   'the ledger must give pages as large as the audit asks',
 );
 assert(LEDGER_BALANCES_BATCH_MAX <= LINK_WINDOW_MESSAGES, 'a batch of balances must fit the window');
+assert(3 * LEDGER_TOUCH_MS < NSQ_MESSAGE_TIMEOUT_MS, 'two touches may be late before a message comes again');
 assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
 
 // --- Configuration and command line ------------------------------------------------------------------------
@@ -376,9 +379,17 @@ export const OUTBOX_WINDOW = 512;
 export const OUTBOX_TICK_MS = 50;
 /** Messages of one publish. */
 export const OUTBOX_PUBLISH_MAX = 128;
-/** An unconfirmed investment is published again after this, doubled each time up to the longest, with jitter. */
+/** With no outcome for this long some investments are published again, doubled each time up to the longest. */
 export const OUTBOX_REPUBLISH_MIN_MS = 60_000;
 export const OUTBOX_REPUBLISH_MAX_MS = 900_000;
+/** How many of them: enough to find out what is lost, and nothing to a ledger that is only slow. Even. */
+export const OUTBOX_PROBES_MAX = 16;
+/** After a broker went away with what it had in memory, doubled each time: what survived has this long to arrive. */
+export const OUTBOX_DOUBT_MS = 5_000;
+/** After an outcome came for one that was published later, doubled each time: what was merely requeued is done by then. */
+export const OUTBOX_OVERTAKEN_MS = 10_000;
+/** The longest wait after publishes that the bus did not take. */
+export const OUTBOX_RETRY_MAX_MS = 5_000;
 /** Outcomes journaled together, and delivered but not yet journaled. */
 export const OUTCOMES_BATCH_MAX = 256;
 export const OUTCOMES_IN_FLIGHT_MAX = 1_024;

@@ -7,6 +7,7 @@ import { EXIT } from '../core/exit-codes.js';
 import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
+import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { FatalSwitch } from './fatal-switch.js';
@@ -30,6 +31,8 @@ export interface EdgeNode {
 export interface EdgeOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Undefined: the embedded link to the ledger. */
+  readonly nsq?: NsqSettings | undefined;
 }
 
 /** Starts the node; resolves when it is ready, or with why it cannot be. */
@@ -72,7 +75,7 @@ class RunningEdge implements EdgeNode {
     this.#state = state;
     this.#failure = failure;
     this.#lock = lock;
-    this.#parts = makeParts(options.config, state, failure, options.logger);
+    this.#parts = makeParts(options.config, state, failure, options.logger, options.nsq);
     this.failed = failure.settled;
   }
 

@@ -11,9 +11,9 @@ import { TOPICS } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type TokenOptions, TokenVerifier } from '../core/token.js';
 import type { Bus } from '../engines/bus.js';
+import { ledgerBus } from '../engines/bus-of.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
-import { linkSocketPath } from '../engines/link-path.js';
-import { listenLocalLink } from '../engines/local-link.js';
+import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import { ledgerAdminRoutes } from './admin-routes.js';
@@ -33,6 +33,8 @@ export interface LedgerOptions {
   /** Investments a second; 0: no limit. */
   readonly ratePerS: number;
   readonly token: TokenOptions;
+  /** Undefined: the embedded link to the edge. */
+  readonly nsq?: NsqSettings | undefined;
 }
 
 export interface LedgerStartFailure {
@@ -79,7 +81,7 @@ async function startLocked(
 ): Promise<Result<RunningLedger, LedgerStartFailure>> {
   const store = openLmdbLedgerStore(directory, Date.now);
   if (!store.ok) return err({ exitCode: EXIT.checkFailed, message: store.error });
-  const bus = await listenLocalLink({ path: linkSocketPath(options.dataDir), logger });
+  const bus = await ledgerBus(options.dataDir, options.nsq, logger);
   if (!bus.ok) {
     await store.value.close();
     return err({ exitCode: EXIT.unavailable, message: bus.error });
