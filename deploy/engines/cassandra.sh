@@ -4,8 +4,8 @@
 readonly CASSANDRA_HOME=$CACHE/cassandra/$CASSANDRA_VERSION
 readonly CASSANDRA_LIB=$CASSANDRA_HOME/lib
 readonly JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
-# The usual ports.
-readonly CASSANDRA_NATIVE=9042
+readonly CASSANDRA_NATIVE=$((9042 + PORT_OFFSET)) CASSANDRA_STORAGE=$((7000 + PORT_OFFSET))
+readonly CASSANDRA_JMX=$((7199 + PORT_OFFSET))
 
 # Java 17 and no other: 5.0 supports 11 and 17, and jvm17.options are for 17.
 need_java() {
@@ -51,7 +51,8 @@ cassandra_ready() {
 cassandra_start() {
   need_java
   launch cassandra $CASSANDRA_NATIVE cassandra_ready -- \
-    env CASSANDRA_HOST=127.0.0.1 CASSANDRA_PORT=$CASSANDRA_NATIVE \
+    env CASSANDRA_HOST=127.0.0.1 CASSANDRA_PORT=$CASSANDRA_NATIVE CASSANDRA_STORAGE_PORT=$CASSANDRA_STORAGE \
+    CASSANDRA_JMX_PORT=$CASSANDRA_JMX \
     "$HERE/cassandra/run" "$CASSANDRA_LIB" "$CACHE/data/cassandra"
 }
 

@@ -3,8 +3,7 @@
 
 readonly ETCD_HOME=$CACHE/etcd/$ETCD_SERIES
 readonly ETCD_BIN=$ETCD_HOME/bin
-# The usual ports.
-readonly ETCD_CLIENT=2379 ETCD_PEER=2380
+readonly ETCD_CLIENT=$((2379 + PORT_OFFSET)) ETCD_PEER=$((2380 + PORT_OFFSET))
 
 etcd_version_of() {
   case $1 in

@@ -4,14 +4,12 @@
 readonly NSQ_COMMANDS=(nsqd nsqlookupd nsqadmin nsq_tail nsq_stat)
 readonly NSQ_HOME=$CACHE/nsq/$NSQ_VERSION
 readonly NSQ_BIN=$NSQ_HOME/bin
-# The usual ports.
-readonly NSQD_TCP=4150 NSQD_HTTP=4151 LOOKUPD_TCP=4160 LOOKUPD_HTTP=4161 NSQADMIN_HTTP=4171
+readonly NSQD_TCP=$((4150 + PORT_OFFSET)) NSQD_HTTP=$((4151 + PORT_OFFSET))
+readonly LOOKUPD_TCP=$((4160 + PORT_OFFSET)) LOOKUPD_HTTP=$((4161 + PORT_OFFSET))
+readonly NSQADMIN_HTTP=$((4171 + PORT_OFFSET))
 
 nsq_version_of() {
-  case $1 in
-    nsq_tail | nsq_stat) "$NSQ_BIN/$1" -version 2>&1 | sed -n "s/^$1 v\([0-9.]*\).*/\1/p" ;;
-    *) "$NSQ_BIN/$1" --version 2>&1 | sed -n "s/^$1 v\([0-9.]*\).*/\1/p" ;;
-  esac
+  "$NSQ_BIN/$1" -version 2>&1 | sed -n "s/^$1 v\([0-9.]*\).*/\1/p"
 }
 
 nsq_installed() {
@@ -44,8 +42,8 @@ nsq_start() {
   mkdir -p "$CACHE/data/nsqd"
   launch nsqlookupd $LOOKUPD_TCP nsqlookupd_ready -- "$NSQ_BIN/nsqlookupd" \
     -tcp-address 127.0.0.1:$LOOKUPD_TCP -http-address 127.0.0.1:$LOOKUPD_HTTP -broadcast-address 127.0.0.1
-  # -sync-every 1 would sync each message before it is acknowledged, and cost nine tenths of the throughput. It is not
-  # needed: what has no outcome yet goes out again from the journal, whatever nsqd has lost.
+  # Not -sync-every 1, with which each message is synced before it is acknowledged, at a small part of the throughput:
+  # what has no outcome yet goes out again from the journal, whatever nsqd has lost.
   launch nsqd $NSQD_TCP nsqd_ready -- "$NSQ_BIN/nsqd" \
     -tcp-address 127.0.0.1:$NSQD_TCP -http-address 127.0.0.1:$NSQD_HTTP -broadcast-address 127.0.0.1 \
     -lookupd-tcp-address 127.0.0.1:$LOOKUPD_TCP -data-path "$CACHE/data/nsqd"
