@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { err, ok, type Result } from '../core/result.js';
+import { nsqSettingsOf } from '../engines/bus-of.js';
 import { openCoordination } from '../engines/coordination.js';
 import { tokenOptions } from '../http/token-options.js';
 import { startLedger } from '../ledger/main.js';
@@ -30,6 +31,8 @@ async function start(
 ): Promise<Result<Service & { port: number }, Failure>> {
   const token = tokenOptions(config);
   if (!token.ok) return err({ message: token.error, exitCode: EXIT.config });
+  const nsq = nsqSettingsOf(config);
+  if (!nsq.ok) return err({ message: nsq.error, exitCode: EXIT.config });
   const coordination = await openCoordination(config, logger);
   if (!coordination.ok) return err({ message: coordination.error, exitCode: EXIT.config });
   const { dataDir, adminHost, ledgerPort, ledgerRatePerS: ratePerS } = config;
@@ -40,6 +43,7 @@ async function start(
     ratePerS,
     token: token.value,
     coordination: coordination.value,
+    nsq: nsq.value,
     stopRequested,
   };
   const started = await startLedger(options, logger);

@@ -88,6 +88,13 @@ export const SETTINGS = table({
   ack: setting('ACK', oneOf('journal', 'replicated'), 'text', '"journal" or "replicated"'),
   nsqd: setting('NSQD', listOf(addressSchema), 'list', ADDRESSES),
   nsqlookupd: setting('NSQLOOKUPD', listOf(addressSchema), 'list', ADDRESSES),
+  nsqTlsCa: setting('NSQ_TLS_CA', textSchema, 'text', 'the path of a PEM file'),
+  nsqTlsCert: setting('NSQ_TLS_CERT', textSchema, 'text', 'the path of a PEM file'),
+  nsqTlsKey: setting('NSQ_TLS_KEY', textSchema, 'text', 'the path of a PEM file'),
+  nsqAuthSecret: {
+    ...setting('NSQ_AUTH_SECRET', textSchema, 'text', 'the secret that nsqd asks for'),
+    secret: true,
+  },
   etcd: setting('ETCD', listOf(addressSchema), 'list', ADDRESSES),
   etcdTlsCa: setting('ETCD_TLS_CA', textSchema, 'text', A_PEM_FILE),
   etcdTlsCert: setting('ETCD_TLS_CERT', textSchema, 'text', A_PEM_FILE),

@@ -35,6 +35,10 @@ test('the defaults are those of the contract', () => {
     ack: 'journal',
     nsqd: [],
     nsqlookupd: [],
+    nsqTlsCa: undefined,
+    nsqTlsCert: undefined,
+    nsqTlsKey: undefined,
+    nsqAuthSecret: undefined,
     etcd: [],
     cassandra: [],
     etcdTlsCa: undefined,
@@ -93,6 +97,11 @@ test('every setting is read from its variable', () => {
     OPENBELL_WORKERS: '2',
     OPENBELL_ACK: 'replicated',
     OPENBELL_NSQD: '10.0.0.1:4150, 10.0.0.2:4150',
+    OPENBELL_NSQLOOKUPD: '10.0.0.3:4161',
+    OPENBELL_NSQ_TLS_CA: '/etc/openbell/ca.pem',
+    OPENBELL_NSQ_TLS_CERT: '/etc/openbell/cert.pem',
+    OPENBELL_NSQ_TLS_KEY: '/etc/openbell/key.pem',
+    OPENBELL_NSQ_AUTH_SECRET: 'open-sesame',
     OPENBELL_LEDGER_RATE: '5',
     OPENBELL_ORIGINS: 'https://app.example.com,http://localhost:5173',
     OPENBELL_LEDGER_URL: 'http://ledger.internal:8082/',
@@ -106,6 +115,16 @@ test('every setting is read from its variable', () => {
   assert.equal(config.investorRatePerS, 0);
   assert.equal(config.investorBurst, 7);
   assert.deepEqual(config.nsqd, ['10.0.0.1:4150', '10.0.0.2:4150']);
+  assert.deepEqual(config.nsqlookupd, ['10.0.0.3:4161']);
+  assert.deepEqual(
+    [config.nsqTlsCa, config.nsqTlsCert, config.nsqTlsKey, config.nsqAuthSecret],
+    ['/etc/openbell/ca.pem', '/etc/openbell/cert.pem', '/etc/openbell/key.pem', 'open-sesame'],
+  );
+  assert.deepEqual(
+    unsupportedInThisVersion(config).map(({ name }) => name),
+    ['OPENBELL_ACK'],
+    'NSQ is part of this version',
+  );
   assert.deepEqual(config.origins, ['https://app.example.com', 'http://localhost:5173']);
   assert.equal(config.journalSegmentBytes, 1_048_576);
 });
@@ -182,7 +201,10 @@ test('a file that is not YAML, not a mapping, or names a key twice is a problem 
 
 test('a description hides secrets and says where each value came from', () => {
   const lines = describeConfig(
-    load({ OPENBELL_JWT_SECRET: SECRET, OPENBELL_ADMIN_TOKEN: 'a.b.c' }, 'workers: 2'),
+    load(
+      { OPENBELL_JWT_SECRET: SECRET, OPENBELL_ADMIN_TOKEN: 'a.b.c', OPENBELL_NSQ_AUTH_SECRET: SECRET },
+      'workers: 2',
+    ),
   );
   const byKey = new Map(lines.map((line) => [line.key, line]));
   assert.deepEqual(byKey.get('jwtSecret'), {

@@ -42,6 +42,11 @@ export interface Config {
   /** Outside engines as host:port; empty: the embedded part. */
   readonly nsqd: readonly string[];
   readonly nsqlookupd: readonly string[];
+  /** PEM files; TLS to nsqd is on as soon as one of them is named. */
+  readonly nsqTlsCa: string | undefined;
+  readonly nsqTlsCert: string | undefined;
+  readonly nsqTlsKey: string | undefined;
+  readonly nsqAuthSecret: string | undefined;
   readonly etcd: readonly string[];
   readonly cassandra: readonly string[];
   /** PEM files. With an authority etcd is spoken to over TLS; certificate and key are shown when etcd asks. */
@@ -224,6 +229,10 @@ function withDefaults(
     ack: given.ack ?? 'journal',
     nsqd: list(given.nsqd),
     nsqlookupd: list(given.nsqlookupd),
+    nsqTlsCa: given.nsqTlsCa,
+    nsqTlsCert: given.nsqTlsCert,
+    nsqTlsKey: given.nsqTlsKey,
+    nsqAuthSecret: given.nsqAuthSecret,
     etcd: list(given.etcd),
     cassandra: list(given.cassandra),
     etcdTlsCa: given.etcdTlsCa,
@@ -249,7 +258,7 @@ function withDefaults(
 /** What is configured but not part of this version: outside engines, and the acknowledgement that needs one. */
 export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const key of ['nsqd', 'nsqlookupd', 'cassandra'] as const) {
+  for (const key of ['cassandra'] as const) {
     if (config[key].length === 0) continue;
     const name = variableOf(key);
     problems.push({

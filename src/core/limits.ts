@@ -242,6 +242,58 @@ assert(LINK_FRAME_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX + 1_024, 'a frame must hol
 assert(LINK_QUEUE_MESSAGES_MAX >= LINK_WINDOW_MESSAGES, 'a full window of messages must be able to wait');
 assert(LINK_WINDOW_MESSAGES <= 65_535, 'a frame counts its messages in 16 bits');
 
+// --- NSQ ---------------------------------------------------------------------------------------------------
+
+/** One message: nsqd's default of --max-msg-size. */
+export const NSQ_MESSAGE_BYTES_MAX = 1_048_576;
+/** The body of one MPUB: nsqd's default of --max-body-size. */
+export const NSQ_BODY_BYTES_MAX = 5_242_880;
+/** Messages of one MPUB: a few hundred KiB of ours, so that one answer is never far away. */
+export const NSQ_BATCH_MESSAGES_MAX = 1_024;
+/** MPUBs sent to an nsqd and not answered: the client has no backpressure of its own. */
+export const NSQ_IN_FLIGHT_BATCHES_MAX = 4;
+/** Messages, and their bytes, that wait for an nsqd or for its answer; more are refused as overloaded. */
+export const NSQ_QUEUE_MESSAGES_MAX = 16_384;
+export const NSQ_QUEUE_BYTES_MAX = 33_554_432;
+/** An nsqd that owes an answer for this long is hung up on, and its MPUBs go to the next one. */
+export const NSQ_RESPONSE_TIMEOUT_MS = 4_000;
+/** How long one publish may take in all, several nsqds included. */
+export const NSQ_PUBLISH_TIMEOUT_MS = 10_000;
+/** nsqd says that it lives this often... */
+export const NSQ_HEARTBEAT_MS = 5_000;
+/** ...and is taken for dead after so many beats without a byte. */
+export const NSQ_SILENT_BEATS_MAX = 3;
+/** Reconnect backoff: the first and the longest wait, before jitter. */
+export const NSQ_RECONNECT_MIN_MS = 50;
+export const NSQ_RECONNECT_MAX_MS = 5_000;
+/** A connection that held this long was a good one: the backoff starts anew. */
+export const NSQ_STABLE_MS = 5_000;
+/**
+ * A message that nobody finishes, requeues or touches comes again after this. nsqd waits as long also when a consumer
+ * has died, so it is what a restart costs; who holds messages for longer touches them.
+ */
+export const NSQ_MESSAGE_TIMEOUT_MS = 15_000;
+/** The longest delay of a requeue: nsqd's default of --max-req-timeout. */
+export const NSQ_REQUEUE_MAX_MS = 3_600_000;
+/** What nsqd sends in one frame; a peer that announces more is not an nsqd. */
+export const NSQ_FRAME_BYTES_MAX = 16_777_216;
+/** nsqds of one cluster; each costs a connection per topic. */
+export const NSQ_NSQDS_MAX = 64;
+/** nsqlookupd is asked this often, give or take a third, and may take this long to answer. */
+export const NSQ_LOOKUP_MS = 5_000;
+export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
+/** An answer of nsqlookupd: some hundred bytes for each nsqd. */
+export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
+
+assert(NSQ_MESSAGE_BYTES_MAX + 8 <= NSQ_BODY_BYTES_MAX, 'an MPUB must hold the largest message');
+assert(NSQ_QUEUE_BYTES_MAX >= NSQ_BODY_BYTES_MAX, 'a full MPUB must be able to wait');
+assert(NSQ_QUEUE_MESSAGES_MAX >= NSQ_BATCH_MESSAGES_MAX, 'a full MPUB must be able to wait');
+assert(
+  2 * NSQ_RESPONSE_TIMEOUT_MS < NSQ_PUBLISH_TIMEOUT_MS,
+  'a publish must have the time for a second nsqd when the first hangs',
+);
+assert(NSQ_MESSAGE_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX, 'what fits the embedded link must fit NSQ');
+
 // --- Ledger ------------------------------------------------------------------------------------------------
 
 /** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
@@ -253,6 +305,8 @@ export const LEDGER_BALANCES_BATCH_MAX = 512;
 /** An outcome or balance that could not be handed over is tried again after this, doubled up to the longest. */
 export const LEDGER_RETRY_MIN_MS = 100;
 export const LEDGER_RETRY_MAX_MS = 5_000;
+/** What the ledger has in hand it touches this often, so that a broker does not deliver it again. */
+export const LEDGER_TOUCH_MS = 4_000;
 /** Entries of an account shown by one answer, newest first. */
 export const LEDGER_ENTRIES_SHOWN_MAX = 100;
 /** Outcomes of one page. */
@@ -269,6 +323,7 @@ assert(
   'the ledger must give pages as large as the audit asks',
 );
 assert(LEDGER_BALANCES_BATCH_MAX <= LINK_WINDOW_MESSAGES, 'a batch of balances must fit the window');
+assert(3 * LEDGER_TOUCH_MS < NSQ_MESSAGE_TIMEOUT_MS, 'two touches may be late before a message comes again');
 assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
 
 // --- etcd --------------------------------------------------------------------------------------------------
@@ -387,9 +442,17 @@ export const OUTBOX_WINDOW = 512;
 export const OUTBOX_TICK_MS = 50;
 /** Messages of one publish. */
 export const OUTBOX_PUBLISH_MAX = 128;
-/** An unconfirmed investment is published again after this, doubled each time up to the longest, with jitter. */
+/** With no outcome for this long some investments are published again, doubled each time up to the longest. */
 export const OUTBOX_REPUBLISH_MIN_MS = 60_000;
 export const OUTBOX_REPUBLISH_MAX_MS = 900_000;
+/** How many of them: enough to find out what is lost, and nothing to a ledger that is only slow. Even. */
+export const OUTBOX_PROBES_MAX = 16;
+/** After a broker went away with what it had in memory, doubled each time: what survived has this long to arrive. */
+export const OUTBOX_DOUBT_MS = 5_000;
+/** After an outcome came for one that was published later, doubled each time: what was merely requeued is done by then. */
+export const OUTBOX_OVERTAKEN_MS = 10_000;
+/** The longest wait after publishes that the bus did not take. */
+export const OUTBOX_RETRY_MAX_MS = 5_000;
 /** Outcomes journaled together, and delivered but not yet journaled. */
 export const OUTCOMES_BATCH_MAX = 256;
 export const OUTCOMES_IN_FLIGHT_MAX = 1_024;

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ok } from '../core/result.js';
-import type { Publisher } from '../engines/bus.js';
+import type { Bus } from '../engines/bus.js';
 import { GatedPublisher } from './gated-publisher.js';
 
 test('nothing is published by who does not own the rounds, whoever asks', async () => {
   const published: string[] = [];
   let tell: (connected: boolean) => void = () => undefined;
-  const bus: Publisher = {
+  const bus: Pick<Bus, 'connected' | 'publish' | 'onConnectedChange' | 'onDoubt'> = {
+    onDoubt: () => () => undefined,
     connected: true,
     publish: async (topic) => {
       published.push(topic);

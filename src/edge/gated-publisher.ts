@@ -1,13 +1,15 @@
 // A publisher that is there only while this process owns the rounds: who has lost them has nothing to tell any more.
 
 import { err, type Result } from '../core/result.js';
-import type { Publisher, PublishFailure } from '../engines/bus.js';
+import type { Bus, Publisher, PublishFailure } from '../engines/bus.js';
 
-export class GatedPublisher implements Publisher {
-  readonly #bus: Publisher;
+type DoubtfulPublisher = Publisher & Pick<Bus, 'onDoubt'>;
+
+export class GatedPublisher implements DoubtfulPublisher {
+  readonly #bus: DoubtfulPublisher;
   readonly #owns: () => boolean;
 
-  constructor(bus: Publisher, owns: () => boolean) {
+  constructor(bus: DoubtfulPublisher, owns: () => boolean) {
     this.#bus = bus;
     this.#owns = owns;
   }
@@ -22,5 +24,9 @@ export class GatedPublisher implements Publisher {
 
   onConnectedChange(listener: (connected: boolean) => void): () => void {
     return this.#bus.onConnectedChange((connected) => listener(connected && this.#owns()));
+  }
+
+  onDoubt(listener: () => void): () => void {
+    return this.#bus.onDoubt(listener);
   }
 }

@@ -6,8 +6,8 @@ import { must } from '../core/assert.js';
 import type { Config } from '../core/config.js';
 import type { Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
-import { linkSocketPath } from '../engines/link-path.js';
-import { connectLocalLink } from '../engines/local-link.js';
+import { edgeBus } from '../engines/bus-of.js';
+import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { type IndexDb, openIndex } from '../workers/index-db.js';
 import { AdmissionGateway } from './admission-gateway.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -56,6 +56,7 @@ export function makeParts(
   state: StartState,
   failure: FatalSwitch,
   logger: Logger,
+  nsq?: NsqSettings,
 ): NodeParts {
   const { counters, head, indexer, recovered, places, epoch } = state;
   const { journalId } = recovered;
@@ -115,7 +116,7 @@ export function makeParts(
   });
   const registry = new LiveRegistry({ round: (id) => views.view(id) });
 
-  const bus = connectLocalLink({ path: linkSocketPath(config.dataDir), logger });
+  const bus = edgeBus(config.dataDir, nsq, logger);
   const outbox = new OutboxPublisher({
     source: {
       outboxAfter: (sequence, limit) => {

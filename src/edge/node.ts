@@ -7,6 +7,7 @@ import { EXIT } from '../core/exit-codes.js';
 import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
+import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { type Claim, claimRounds } from './claim.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -34,6 +35,8 @@ export interface EdgeOptions {
   readonly logger: Logger;
   /** Resolves when the process has been told to stop: a standby stops waiting then. */
   readonly stopRequested: Promise<unknown>;
+  /** Undefined: the embedded link to the ledger. */
+  readonly nsq?: NsqSettings | undefined;
 }
 
 /** Starts the node; resolves when it is ready, or with why it cannot be. */
@@ -86,7 +89,7 @@ class RunningEdge implements EdgeNode {
     this.#failure = failure;
     this.#claim = claim;
     this.#lock = lock;
-    this.#parts = makeParts(options.config, state, failure, options.logger);
+    this.#parts = makeParts(options.config, state, failure, options.logger, options.nsq);
     this.failed = failure.settled;
   }
 

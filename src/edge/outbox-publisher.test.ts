@@ -41,6 +41,7 @@ class World {
   readonly published: number[][] = [];
   readonly outbox: OutboxPublisher;
   #answers: ((result: Result<void, PublishFailure>) => void)[] = [];
+  doubt = (): void => undefined;
   #listener: ((connected: boolean) => void) | null = null;
 
   constructor() {
@@ -55,6 +56,10 @@ class World {
         },
         onConnectedChange: (listener) => {
           world.#listener = listener;
+          return () => undefined;
+        },
+        onDoubt: (listener) => {
+          world.doubt = listener;
           return () => undefined;
         },
         publish: (topic, bodies) => {

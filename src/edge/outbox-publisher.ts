@@ -6,17 +6,12 @@
 import type { Logger } from 'pino';
 import { investmentId } from '../core/ids.js';
 import { timestamp } from '../core/investment-view.js';
-import {
-  OUTBOX_PUBLISH_MAX,
-  OUTBOX_REPUBLISH_MAX_MS,
-  OUTBOX_REPUBLISH_MIN_MS,
-  OUTBOX_TICK_MS,
-  OUTBOX_WINDOW,
-} from '../core/limits.js';
+import { OUTBOX_PUBLISH_MAX, OUTBOX_TICK_MS, OUTBOX_WINDOW } from '../core/limits.js';
 import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { VerdictRow } from '../core/rows.js';
-import type { Publisher } from '../engines/bus.js';
+import type { Bus } from '../engines/bus.js';
+import { fresh, OutboxPatience, type Pending } from './outbox-patience.js';
 
 /** Accepted rows without an outcome, oldest first, above `sequence`; only what is synced is ever listed. */
 export interface OutboxSource {
@@ -25,7 +20,7 @@ export interface OutboxSource {
 
 export interface OutboxModules {
   readonly source: OutboxSource;
-  readonly bus: Publisher;
+  readonly bus: Pick<Bus, 'publish' | 'connected' | 'onConnectedChange' | 'onDoubt'>;
   readonly journalId: string;
   readonly epoch: number;
   readonly roundByNumber: (number: number) => RoundDefinition | undefined;
@@ -36,18 +31,14 @@ export interface OutboxModules {
   readonly random: () => number;
 }
 
-interface Unconfirmed {
+interface Unconfirmed extends Pending {
   readonly body: Buffer;
   readonly acceptedAtMs: number;
-  /** When it is to be published (again). */
-  dueAtMs: number;
-  attempts: number;
-  /** The bus has it and has not said what became of it. */
-  inFlight: boolean;
 }
 
 export class OutboxPublisher {
   readonly #modules: OutboxModules;
+  readonly #patience: OutboxPatience;
   readonly #unconfirmed = new Map<number, Unconfirmed>();
   /** Outcomes that came while the index may still list their row. */
   readonly #justDone = new Set<number>();
@@ -57,6 +48,7 @@ export class OutboxPublisher {
 
   constructor(modules: OutboxModules) {
     this.#modules = modules;
+    this.#patience = new OutboxPatience(modules.random);
   }
 
   /** Published, without an outcome. */
@@ -76,8 +68,12 @@ export class OutboxPublisher {
   }
 
   start(): void {
-    this.#modules.bus.onConnectedChange((connected) => {
+    const { bus, clock } = this.#modules;
+    bus.onConnectedChange((connected) => {
       if (connected) this.tick();
+    });
+    bus.onDoubt(() => {
+      for (const each of this.#unconfirmed.values()) this.#patience.doubt(each, clock());
     });
     this.#timer = setInterval(() => this.tick(), OUTBOX_TICK_MS);
     this.#timer.unref();
@@ -94,7 +90,10 @@ export class OutboxPublisher {
       const oldest = this.#justDone.values().next();
       if (!oldest.done) this.#justDone.delete(oldest.value);
     }
+    const entry = this.#unconfirmed.get(sequence);
+    if (entry === undefined) return;
     this.#unconfirmed.delete(sequence);
+    this.#patience.confirmed(entry, this.#modules.clock());
   }
 
   /** Publishes every unconfirmed row again, now; returns how many. The rest of the outbox follows by itself. */
@@ -103,7 +102,7 @@ export class OutboxPublisher {
     let count = 0;
     for (const each of this.#unconfirmed.values()) {
       if (each.inFlight) continue;
-      each.dueAtMs = now;
+      this.#patience.hurry(each, now);
       count++;
     }
     this.tick();
@@ -115,16 +114,9 @@ export class OutboxPublisher {
     const { bus } = this.#modules;
     if (!bus.connected) return;
     this.#fill();
-    const now = this.#modules.clock();
-    let batch: number[] = [];
-    for (const [sequence, each] of this.#unconfirmed) {
-      if (each.inFlight || each.dueAtMs > now) continue;
-      batch.push(sequence);
-      if (batch.length < OUTBOX_PUBLISH_MAX) continue;
-      this.#publish(batch);
-      batch = [];
-    }
-    if (batch.length > 0) this.#publish(batch);
+    const due = this.#patience.due(this.#unconfirmed.values(), this.#modules.clock());
+    for (let at = 0; at < due.length; at += OUTBOX_PUBLISH_MAX)
+      this.#publish(due.slice(at, at + OUTBOX_PUBLISH_MAX));
   }
 
   #fill(): void {
@@ -136,8 +128,7 @@ export class OutboxPublisher {
       if (this.#justDone.has(row.sequence)) continue;
       const body = this.#encode(row);
       if (body === null) continue;
-      const fresh = { body, acceptedAtMs: row.at, dueAtMs: clock(), attempts: 0, inFlight: false };
-      this.#unconfirmed.set(row.sequence, fresh);
+      this.#unconfirmed.set(row.sequence, { ...fresh(clock()), body, acceptedAtMs: row.at });
     }
   }
 
@@ -162,13 +153,11 @@ export class OutboxPublisher {
     return encodeMessage(message);
   }
 
-  #publish(sequences: readonly number[]): void {
+  #publish(entries: readonly Unconfirmed[]): void {
     const { bus, clock, logger } = this.#modules;
-    const entries = sequences.map((sequence) => this.#unconfirmed.get(sequence)!);
     for (const entry of entries) {
-      if (entry.attempts > 0) this.#republished++;
-      entry.attempts++;
-      entry.inFlight = true;
+      if (entry.taken > 0) this.#republished++;
+      this.#patience.published(entry);
     }
     void bus
       .publish(
@@ -178,17 +167,11 @@ export class OutboxPublisher {
       .then((result) => {
         const now = clock();
         for (const entry of entries) {
-          entry.inFlight = false;
-          entry.dueAtMs = result.ok ? now + this.#patience(entry.attempts) : now + OUTBOX_TICK_MS;
+          if (result.ok) this.#patience.taken(entry, now);
+          else this.#patience.refused(entry, now);
         }
         if (!result.ok && result.error !== 'closed')
           logger.debug({ reason: result.error }, 'outbox: publish again');
       });
-  }
-
-  /** How long the ledger has before a row is published again: doubled each time, with up to a quarter of jitter. */
-  #patience(attempts: number): number {
-    const base = Math.min(OUTBOX_REPUBLISH_MAX_MS, OUTBOX_REPUBLISH_MIN_MS * 2 ** Math.min(attempts - 1, 10));
-    return base * (1 + this.#modules.random() / 4);
   }
 }

@@ -1,5 +1,5 @@
-// The message bus as the rest of the system sees it. Two implementations fit behind it: the embedded link between
-// the edge and the ledger of one machine (local-link-*.ts), and a broker. Delivery is at least once: every
+// The message bus as the rest of the system sees it. Two implementations stand behind it: the embedded link between
+// the edge and the ledger of one machine (local-link.ts), and NSQ (nsq/). Delivery is at least once, in any order: every
 // consumer must be idempotent, and every producer keeps what it sent until it knows the end of it.
 
 import type { Result } from '../core/result.js';
@@ -8,7 +8,7 @@ import type { Result } from '../core/result.js';
 export type PublishFailure =
   /** No other side is connected, or it went away before it confirmed: it may have the messages. */
   | 'unreachable'
-  /** No room was found within the publish timeout: the messages were not sent. */
+  /** Neither room nor a confirmation within the publish timeout. The link has not sent them; a broker may have them. */
   | 'timeout'
   /** The bounded queue of waiting messages is full: the messages were not sent. */
   | 'overloaded'
@@ -60,8 +60,31 @@ export interface Subscriber {
   subscribe(topic: string, handler: (message: Message) => void, options: SubscribeOptions): Subscription;
 }
 
+/** How a publish ended. */
+export type PublishEnd = 'ok' | PublishFailure;
+
+/** What a bus has done since it was made, and what it holds now. */
+export interface BusCounts {
+  /** Calls of publish by how they ended. */
+  readonly publishes: Readonly<Record<PublishEnd, number>>;
+  /** Connections that came back after they were lost. */
+  readonly reconnects: number;
+  /** Messages given to publish whose end is not known yet. */
+  readonly outstanding: number;
+  /** Messages delivered and neither finished nor requeued. */
+  readonly inFlight: number;
+}
+
 /** One connection to the bus, both ways. */
 export interface Bus extends Publisher, Subscriber {
+  /**
+   * Calls back when messages that the bus had taken charge of may be lost, which messages is not known: a broker went
+   * away with what was in its memory. The embedded link never does. Returns the function that stops it.
+   */
+  onDoubt(listener: () => void): () => void;
+  /** True where a topic holds what nobody listens to yet, so that something can be put aside there. */
+  readonly keepsMessages: boolean;
+  readonly counts: BusCounts;
   /** Fails what is outstanding with `closed`, and lets go of the connection. */
   close(): Promise<void>;
 }

@@ -30,7 +30,11 @@ export async function listen(
   return bus.value;
 }
 
-export function dial(t: TestContext, path: string, options: { publishTimeoutMs?: number } = {}): Bus {
+export function dial(
+  t: TestContext,
+  path: string,
+  options: { publishTimeoutMs?: number; heartbeatMs?: number } = {},
+): Bus {
   const bus = connectLocalLink({ path, logger, random: () => 0, ...options });
   t.after(() => bus.close());
   return bus;

@@ -5,19 +5,23 @@
 import { assert } from '../core/assert.js';
 import { LINK_PUBLISH_TIMEOUT_MS, LINK_TOPICS_MAX } from '../core/limits.js';
 import type { Result } from '../core/result.js';
-import type { Bus, Message, PublishFailure, SubscribeOptions, Subscription } from './bus.js';
+import type { Bus, BusCounts, Message, PublishFailure, SubscribeOptions, Subscription } from './bus.js';
 import type { Frame } from './link-frames.js';
 import { LinkInbox } from './link-inbox.js';
 import { LinkOutbox } from './link-outbox.js';
 import type { LinkSession } from './link-session.js';
+import { PublishTally } from './publish-tally.js';
 
 /** The bus over whichever session is attached; the server and the client attach and detach. */
 export class LinkEndpoint implements Bus {
+  readonly keepsMessages = false;
   readonly #outbox: LinkOutbox;
   readonly #inboxes = new Map<string, LinkInbox>();
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #finished: number[] = [];
   readonly #close: () => Promise<void>;
+  readonly #tally = new PublishTally();
+  #sessions = 0;
   #session: LinkSession | null = null;
   #finishedScheduled = false;
 
@@ -36,8 +40,24 @@ export class LinkEndpoint implements Bus {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A session that ends fails what it was entrusted with, so nothing that was taken can be lost. */
+  onDoubt(): () => void {
+    return () => undefined;
+  }
+
+  get counts(): BusCounts {
+    let inFlight = 0;
+    for (const inbox of this.#inboxes.values()) inFlight += inbox.inFlight;
+    return {
+      publishes: this.#tally.counts,
+      reconnects: Math.max(0, this.#sessions - 1),
+      outstanding: this.#outbox.outstanding,
+      inFlight,
+    };
+  }
+
   publish(topic: string, bodies: readonly Uint8Array[]): Promise<Result<void, PublishFailure>> {
-    return this.#outbox.publish(topic, bodies);
+    return this.#tally.count(this.#outbox.publish(topic, bodies));
   }
 
   subscribe(topic: string, handler: (message: Message) => void, options: SubscribeOptions): Subscription {
@@ -69,6 +89,7 @@ export class LinkEndpoint implements Bus {
   attach(session: LinkSession): void {
     assert(this.#session === null, 'a link has one session at a time');
     this.#session = session;
+    this.#sessions++;
     this.#outbox.attach(session);
     for (const listener of this.#listeners) listener(true);
   }

@@ -55,6 +55,11 @@ export class LinkInbox {
     return null;
   }
 
+  /** With the handler, neither finished nor requeued. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   /** The session is over: its messages will come again, as new ones. */
   forget(): void {
     this.#session = null;

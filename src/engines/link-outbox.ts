@@ -51,6 +51,13 @@ export class LinkOutbox {
     this.#publishTimeoutMs = publishTimeoutMs;
   }
 
+  /** Waiting, or sent and not finished. */
+  get outstanding(): number {
+    let waiting = 0;
+    for (const queue of this.#topics.values()) waiting += queue.waitingMessages;
+    return waiting + this.#sent.size;
+  }
+
   /** See Publisher.publish. */
   async publish(topic: string, bodies: readonly Uint8Array[]): Promise<Result<void, PublishFailure>> {
     if (this.#closed) return err('closed');

@@ -11,10 +11,10 @@ import { TOPICS } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type TokenOptions, TokenVerifier } from '../core/token.js';
 import type { Bus } from '../engines/bus.js';
+import { ledgerBus } from '../engines/bus-of.js';
 import { type Coordination, localCoordination, type Tenure } from '../engines/coordination.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
-import { linkSocketPath } from '../engines/link-path.js';
-import { listenLocalLink } from '../engines/local-link.js';
+import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import { ledgerAdminRoutes } from './admin-routes.js';
@@ -40,6 +40,8 @@ export interface LedgerOptions {
   readonly coordination?: Coordination;
   /** Resolves when the process has been told to stop: a standby stops waiting then. */
   readonly stopRequested?: Promise<unknown>;
+  /** Undefined: the embedded link to the edge. */
+  readonly nsq?: NsqSettings | undefined;
 }
 
 /** Why it cannot start, or go on. */
@@ -122,7 +124,7 @@ async function startLocked(
     await store.value.close();
     return claimed;
   }
-  const bus = await listenLocalLink({ path: linkSocketPath(options.dataDir), logger });
+  const bus = await ledgerBus(options.dataDir, options.nsq, logger);
   if (!bus.ok) {
     await store.value.close();
     return err({ exitCode: EXIT.unavailable, message: bus.error });

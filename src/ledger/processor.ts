@@ -4,19 +4,16 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isInvestorId } from '../core/investor.js';
 import {
-  ID_CHARS_MAX,
   LEDGER_DRAIN_MS,
   LEDGER_GROUP_MAX,
   LEDGER_RETRY_MAX_MS,
   LEDGER_RETRY_MIN_MS,
+  LEDGER_TOUCH_MS,
 } from '../core/limits.js';
-import { decodeInvestmentMessage, encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
-import { isAmount, isCurrency } from '../core/money.js';
-import { err, ok, type Result } from '../core/result.js';
-import { ROUND_ID_PATTERN } from '../core/round.js';
+import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
 import type { Message, Publisher } from '../engines/bus.js';
+import { readInvestment } from './investment-reader.js';
 import type { LedgerMetrics } from './metrics.js';
 import type { LedgerStore, Settlement, StoreFailure } from './store.js';
 import { storeFailure } from './store-failure.js';
@@ -42,6 +39,7 @@ interface Held {
 
 export class Processor {
   readonly #modules: ProcessorModules;
+  readonly #touches: NodeJS.Timeout;
   /** Everything delivered and not finished, by id; the bus bounds it. Insertion order is order of arrival. */
   readonly #held = new Map<string, Held>();
   /** Of those, what waits for a transaction. */
@@ -54,6 +52,8 @@ export class Processor {
 
   constructor(modules: ProcessorModules) {
     this.#modules = modules;
+    this.#touches = setInterval(() => this.#touch(), LEDGER_TOUCH_MS);
+    this.#touches.unref();
   }
 
   /** Takes a message from the bus. */
@@ -109,6 +109,7 @@ export class Processor {
   /** Finishes the group in work and its hand-over, for a bounded time; gives everything else back to the bus. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearInterval(this.#touches);
     for (const held of this.#queue.splice(0)) this.#giveBack(held, LEDGER_RETRY_MIN_MS);
     this.#wake?.();
     if (!this.#isRunning && this.#handOvers === 0) return;
@@ -253,6 +254,11 @@ export class Processor {
       });
   }
 
+  /** What waits for its turn behind the rate, or for a store or a bus that is slow, is not to come a second time. */
+  #touch(): void {
+    for (const { message } of this.#held.values()) message.touch();
+  }
+
   #finish(held: Held): void {
     this.#held.delete(held.investment.id);
     held.message.finish();
@@ -280,20 +286,6 @@ export class Processor {
     // What arrived between the end of a run and its report starts the next one.
     if (!this.#isRunning && this.#queue.length > 0 && !this.#stopped) this.#start();
   }
-}
-
-/** A message whose members the books can hold. */
-function readInvestment(body: Uint8Array): Result<InvestmentMessage, string> {
-  const read = decodeInvestmentMessage(body);
-  if (!read.ok) return read;
-  const { id, round, investor, amount, currency, acceptedAt } = read.value;
-  if (id.length > ID_CHARS_MAX) return err('id is too long');
-  if (!ROUND_ID_PATTERN.test(round)) return err('round is not a round id');
-  if (!isInvestorId(investor)) return err('investor is not an investor id');
-  if (!isAmount(amount)) return err('amount is not a positive amount');
-  if (!isCurrency(currency)) return err('currency is not known');
-  if (Number.isNaN(Date.parse(acceptedAt))) return err('acceptedAt is not a time');
-  return ok(read.value);
 }
 
 const retryMs = (attempts: number): number =>
