@@ -79,7 +79,7 @@ function lmdbCase(root: RootDatabase<Buffer, string>, table: Database<Buffer, nu
 
 export const JOURNAL_APPEND: Suite = {
   name: 'journal-append',
-  about: 'One batch of verdict rows of about 95 bytes, written and synced when the call returns.',
+  about: 'One batch of verdict rows of 84 bytes, written and synced when the call returns.',
   syncs: true,
   prepare: ({ dir }) => {
     const journalDir = join(dir, 'journal');
