@@ -1,6 +1,6 @@
 // An investment as the outside sees it: the 201 of the moment it was accepted, and what reading it says later.
 
-import { investmentId } from './ids.js';
+import type { InvestmentIds } from './ids.js';
 import type { DeclineReason } from './messages.js';
 import type { VerdictRow } from './rows.js';
 
@@ -31,8 +31,8 @@ export function timestamp(ms: number): string {
 }
 
 /** The body of a 201, as JSON text. All strings in it are visible ASCII without quotes or backslashes but the investor. */
-export function acceptedJson(journalId: string, round: RoundLabel, row: VerdictRow): string {
-  return `{"id":"${investmentId(journalId, row.sequence)}","round":"${round.id}","investor":${quoted(row.investor)},"amount":${row.amount},"currency":"${round.currency}","state":"accepted","sequence":${row.sequence},"acceptedAt":"${timestamp(row.at)}"}`;
+export function acceptedJson(ids: InvestmentIds, round: RoundLabel, row: VerdictRow): string {
+  return `{"id":"${ids.idOf(row.sequence)}","round":"${round.id}","investor":${quoted(row.investor)},"amount":${row.amount},"currency":"${round.currency}","state":"accepted","sequence":${row.sequence},"acceptedAt":"${timestamp(row.at)}"}`;
 }
 
 function quoted(text: string): string {
@@ -42,12 +42,12 @@ function quoted(text: string): string {
 
 /** The same as an object, in the same member order. */
 export function acceptedObject(
-  journalId: string,
+  ids: InvestmentIds,
   round: RoundLabel,
   row: VerdictRow,
 ): Record<string, unknown> {
   return {
-    id: investmentId(journalId, row.sequence),
+    id: ids.idOf(row.sequence),
     round: round.id,
     investor: row.investor,
     amount: row.amount,
@@ -60,13 +60,13 @@ export function acceptedObject(
 
 /** What GET shows: state of now, a timestamp per step, a reason where there is one. */
 export function investmentObject(
-  journalId: string,
+  ids: InvestmentIds,
   round: RoundLabel,
   row: VerdictRow,
   outcome: InvestmentOutcome | null,
 ): Record<string, unknown> {
   if (row.verdict === 'accepted') {
-    const view = acceptedObject(journalId, round, row);
+    const view = acceptedObject(ids, round, row);
     if (outcome === null) return view;
     view['state'] = outcome.state;
     view[outcome.state === 'settled' ? 'settledAt' : 'declinedAt'] = timestamp(outcome.at);
@@ -74,7 +74,7 @@ export function investmentObject(
     return view;
   }
   return {
-    id: investmentId(journalId, row.sequence),
+    id: ids.idOf(row.sequence),
     round: round.id,
     investor: row.investor,
     amount: row.amount,

@@ -67,6 +67,8 @@ export const JOURNAL_FRAME_ROWS_MAX = 16_384;
 export const JOURNAL_ROW_BYTES_MAX = 56 + INVESTOR_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX;
 /** A round row: a whole definition, of which only the name has a length to speak of. */
 export const JOURNAL_ROUND_ROW_BYTES_MAX = 4096;
+/** Times that a journal may be built again on another disk; its lineage is one row. */
+export const LINEAGE_ENTRIES_MAX = 240;
 /** A thread that waits longer than this for the journal's lock takes it for lost, and the journal for failed. */
 export const JOURNAL_LOCK_TIMEOUT_MS = 30_000;
 /** Bytes that a reader asks the kernel for at once, at most. */
@@ -84,6 +86,10 @@ assert(
   JOURNAL_FRAME_BYTES_MAX >= 8 + 48 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX &&
     JOURNAL_FRAME_ROWS_MAX >= BATCH_REQUESTS_MAX,
   'the verdicts of a full batch must fit in one frame',
+);
+assert(
+  JOURNAL_ROUND_ROW_BYTES_MAX >= 24 + 16 * LINEAGE_ENTRIES_MAX,
+  'a writer must leave room for the longest lineage row',
 );
 assert(
   JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,

@@ -4,6 +4,7 @@
 import type { Logger } from 'pino';
 import { must } from '../core/assert.js';
 import type { Config } from '../core/config.js';
+import { InvestmentIds } from '../core/ids.js';
 import type { Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
 import { linkSocketPath } from '../engines/link-path.js';
@@ -52,7 +53,8 @@ export function makeParts(
   logger: Logger,
 ): NodeParts {
   const { counters, head, indexer, recovered, places, epoch } = state;
-  const { journalId } = recovered;
+  const { journalId, lineage } = recovered;
+  const ids = new InvestmentIds(lineage);
   const definitions = recovered.rounds.map(({ definition }) => definition);
   const admittedOf = ({ number, cap }: { number: number; cap: number }): number =>
     cap - counters.room(number);
@@ -61,7 +63,7 @@ export function makeParts(
     {
       shards: config.workers,
       journalDir: places.journalDir,
-      journalId,
+      lineage,
       segmentBytes: config.journalSegmentBytes,
       indexDir: places.indexDir,
       epoch,
@@ -108,7 +110,7 @@ export function makeParts(
       },
     },
     bus,
-    journalId,
+    ids,
     epoch,
     roundByNumber: (number) => rounds.list().find((round) => round.number === number),
     logger,
@@ -117,7 +119,7 @@ export function makeParts(
   });
   const intake = new OutcomeIntake({
     bus,
-    journalId,
+    ids,
     applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
     applyBalances: async (messages) => {
       const applied = await indexer.run({ kind: 'balance-messages', messages });
@@ -152,6 +154,7 @@ export function makeParts(
     journalDir: places.journalDir,
     indexDir: places.indexDir,
     segmentBytes: config.journalSegmentBytes,
+    lineage,
     headMemory: state.headMemory,
     logger,
   });

@@ -3,6 +3,7 @@
 
 import { move, Piscina, workerData } from 'piscina';
 import { Counters, STAT } from '../core/counters.js';
+import { InvestmentIds } from '../core/ids.js';
 import { LOOP_DELAY_REPORT_MS } from '../core/limits.js';
 import type { RoundDefinition } from '../core/round.js';
 import { openIndex } from './index-db.js';
@@ -24,6 +25,7 @@ const index = opened.value;
 const writer = new JournalWriter(options.journalDir, head, options);
 const frame = new FrameBuilder();
 const clock = () => Date.now();
+const ids = new InvestmentIds(options.lineage);
 const shard = new Shard(options, {
   counters,
   index,
@@ -89,7 +91,7 @@ function runControl(task: ControlTask): ControlResult<ControlTask> {
           writer,
           frame,
           investors: shard.investors,
-          journalId: options.journalId,
+          ids,
           roundById,
         };
         return { applied: applyOutcomes(task.outcomes, modules, clock()) };

@@ -2,7 +2,7 @@
 // reordered or an hour late. A decline gives its room back when its row is durable, not before.
 
 import type { Counters } from '../core/counters.js';
-import { sequenceOfId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { investmentObject } from '../core/investment-view.js';
 import type { OutcomeMessage } from '../core/messages.js';
 import { packCurrency } from '../core/request-reader.js';
@@ -30,7 +30,7 @@ interface OutcomeModules {
   readonly writer: JournalWriter;
   readonly frame: FrameBuilder;
   readonly investors: InvestorCache;
-  readonly journalId: string;
+  readonly ids: InvestmentIds;
   readonly roundById: (id: string) => RoundDefinition | undefined;
 }
 
@@ -68,7 +68,7 @@ export function applyOutcomes(
     if (result !== 'applied' || each === undefined) return { result, investment: null };
     const { draft, accepted, round } = each;
     const outcome = { state: draft.state, reason: draft.reason, at: draft.at };
-    return { result, investment: investmentObject(modules.journalId, round, accepted, outcome) };
+    return { result, investment: investmentObject(modules.ids, round, accepted, outcome) };
   });
 }
 
@@ -77,8 +77,8 @@ function draftOf(
   modules: OutcomeModules,
   nowMs: number,
 ): Drafted | 'unknown' | 'duplicate' | 'conflict' {
-  const { investors, index, journalId, roundById } = modules;
-  const sequence = sequenceOfId(journalId, outcome.id);
+  const { investors, index, ids, roundById } = modules;
+  const sequence = ids.sequenceOf(outcome.id);
   const round = roundById(outcome.round);
   if (sequence === 0 || round === undefined) return 'unknown';
   const state = investors.get(outcome.investor);

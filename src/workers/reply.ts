@@ -1,6 +1,6 @@
 // One reply of a batch: decided before the commit, rendered after it, when the sequences are known.
 
-import { investmentId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { acceptedJson, acceptedObject, investmentObject } from '../core/investment-view.js';
 import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
@@ -66,10 +66,10 @@ export function problemReply(form: ReplyForm, problem: Problem, key: string | nu
 }
 
 /** The problem that a rejected row answers with. */
-export function problemOfRow(journalId: string, row: VerdictRow): Problem {
+export function problemOfRow(ids: InvestmentIds, row: VerdictRow): Problem {
   switch (row.verdict) {
     case 'already-invested':
-      return { code: 'already-invested', members: { investment: investmentId(journalId, row.extra) } };
+      return { code: 'already-invested', members: { investment: ids.idOf(row.extra) } };
     case 'round-full':
       return { code: 'round-full', members: { remaining: row.extra } };
     case 'not-eligible':
@@ -81,10 +81,10 @@ export function problemOfRow(journalId: string, row: VerdictRow): Problem {
 }
 
 export class Renderer {
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
 
-  constructor(journalId: string) {
-    this.#journalId = journalId;
+  constructor(ids: InvestmentIds) {
+    this.#ids = ids;
   }
 
   render(reply: Reply, out: AnswerWriter): void {
@@ -119,7 +119,7 @@ export class Renderer {
   }
 
   #view(round: RoundDefinition, stored: StoredInvestment): Record<string, unknown> {
-    return investmentObject(this.#journalId, round, stored.row, stored.outcome);
+    return investmentObject(this.#ids, round, stored.row, stored.outcome);
   }
 
   #views(round: RoundDefinition, stored: readonly StoredInvestment[]): Record<string, unknown>[] {
@@ -146,7 +146,7 @@ export class Renderer {
   ): void {
     const replay = replayed ? '\r\nIdempotency-Replayed: true' : '';
     if (row.verdict !== 'accepted') {
-      const problem = problemOfRow(this.#journalId, row);
+      const problem = problemOfRow(this.#ids, row);
       out.http(
         PROBLEMS[problem.code].status,
         problemHead(problem) + replay,
@@ -154,16 +154,12 @@ export class Renderer {
       );
       return;
     }
-    const location = `\r\nLocation: /v1/rounds/${round.id}/investments/${investmentId(this.#journalId, row.sequence)}`;
+    const location = `\r\nLocation: /v1/rounds/${round.id}/investments/${this.#ids.idOf(row.sequence)}`;
     if (form.msgpack) {
-      const body = packMsgpack(acceptedObject(this.#journalId, round, row));
+      const body = packMsgpack(acceptedObject(this.#ids, round, row));
       out.http(201, `${CREATED}\r\n${MSGPACK_TYPE}${location}${replay}`, body);
     } else {
-      out.http(
-        201,
-        `${CREATED}\r\n${JSON_TYPE}${location}${replay}`,
-        acceptedJson(this.#journalId, round, row),
-      );
+      out.http(201, `${CREATED}\r\n${JSON_TYPE}${location}${replay}`, acceptedJson(this.#ids, round, row));
     }
   }
 
@@ -177,17 +173,17 @@ export class Renderer {
     const { key } = row;
     if (row.verdict === 'accepted') {
       if (form.msgpack) {
-        const investment = acceptedObject(this.#journalId, round, row);
+        const investment = acceptedObject(this.#ids, round, row);
         out.live(201, true, packMsgpack({ type: 'verdict', key, status: 201, replayed, investment }), 'none');
       } else {
-        const investment = acceptedJson(this.#journalId, round, row);
+        const investment = acceptedJson(this.#ids, round, row);
         // A key is of A-Z a-z 0-9 _ - alone: nothing in it needs escaping.
         const text = `{"type":"verdict","key":"${key}","status":201,"replayed":${replayed},"investment":${investment}}`;
         out.live(201, false, text, 'none');
       }
       return;
     }
-    const problem = problemObject(problemOfRow(this.#journalId, row));
+    const problem = problemObject(problemOfRow(this.#ids, row));
     const status = problem['status'] as number;
     this.#live(status, form, { type: 'verdict', key, status, replayed, problem }, 'none', out);
   }

@@ -4,7 +4,7 @@
 // answered. Nothing here needs a lock: an investor belongs to one shard, and the cap is the counters' business.
 
 import type { Counters } from '../core/counters.js';
-import { sequenceOfId } from '../core/ids.js';
+import { InvestmentIds } from '../core/ids.js';
 import { investorHash } from '../core/investor.js';
 import type { Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
@@ -52,6 +52,7 @@ export class Shard {
   readonly #modules: ShardModules;
   readonly #verifier: TokenVerifier;
   readonly #limiter: RateLimiter;
+  readonly #ids: InvestmentIds;
   readonly #renderer: Renderer;
   readonly #reader = new RequestReader();
   readonly #cursor = new RequestCursor();
@@ -66,7 +67,8 @@ export class Shard {
     this.#modules = modules;
     this.#verifier = new TokenVerifier(options.token);
     this.#limiter = new RateLimiter(options.ratePerS, options.rateBurst);
-    this.#renderer = new Renderer(options.journalId);
+    this.#ids = new InvestmentIds(options.lineage);
+    this.#renderer = new Renderer(this.#ids);
     this.investors = modules.investors ?? new InvestorCache(modules.index);
     this.#admitter = new Admitter({ ...modules, investors: this.investors });
     for (const definition of options.rounds) this.setRound(definition);
@@ -177,7 +179,7 @@ export class Shard {
     if (this.#cursor.kind === REQUEST.readList) {
       return { kind: 'list', form, round, read: () => listInvestments(index, state, round.number, investor) };
     }
-    const sequence = sequenceOfId(this.#options.journalId, this.#cursor.key());
+    const sequence = this.#ids.sequenceOf(this.#cursor.key());
     return {
       kind: 'one',
       form,

@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { must } from '../../src/core/assert.js';
 import { Counters, counterBytes } from '../../src/core/counters.js';
+import { InvestmentIds, ownLineage } from '../../src/core/ids.js';
 import { investorHash } from '../../src/core/investor.js';
 import type { BalanceMessage, OutcomeMessage } from '../../src/core/messages.js';
 import type { Result } from '../../src/core/result.js';
@@ -131,7 +132,7 @@ export class AdmissionRig {
       ...shared,
       shard: number,
       shards,
-      journalId: this.journalId,
+      lineage: ownLineage(this.journalId),
       segmentBytes: SEGMENT_BYTES,
       epoch: this.#epoch,
       token: { secret: RIG_SECRET },
@@ -207,7 +208,11 @@ export class AdmissionRig {
     const index = must(this.#index, 'an open index');
     const counters = this.#counters;
     const modules = { counters, index, writer, frame: this.#frame, investors: shard.investors, roundById };
-    return applyOutcomes(outcomes, { ...modules, journalId: this.journalId }, this.#options.clock());
+    return applyOutcomes(
+      outcomes,
+      { ...modules, ids: new InvestmentIds(ownLineage(this.journalId)) },
+      this.#options.clock(),
+    );
   }
 
   async importBalances(lines: readonly BalanceLine[]): Promise<void> {
