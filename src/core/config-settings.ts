@@ -38,9 +38,12 @@ const segmentSchema = z
   .multipleOf(SEGMENT_ALIGNMENT_BYTES);
 
 const RATE_PER_S_MAX = 1_000_000;
+const keyspaceSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/);
+const clusterSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/);
 const A_PORT = 'a port number from 0 to 65535';
 const A_RATE = `a whole number from 0 (no limit) to ${RATE_PER_S_MAX}`;
 const ADDRESSES = `at most ${CONFIG_LIST_ITEMS_MAX} addresses such as 10.0.0.5:4150, separated by commas`;
+const A_PEM = 'the path of a PEM file';
 const A_URL = 'a base URL such as http://127.0.0.1:8081, without path or credentials';
 
 function setting(suffix: string, schema: z.ZodType, kind: Setting['kind'], expected: string): Setting {
@@ -84,7 +87,28 @@ export const SETTINGS = table({
   nsqd: setting('NSQD', listOf(addressSchema), 'list', ADDRESSES),
   nsqlookupd: setting('NSQLOOKUPD', listOf(addressSchema), 'list', ADDRESSES),
   etcd: setting('ETCD', listOf(addressSchema), 'list', ADDRESSES),
+  cluster: setting('CLUSTER', clusterSchema, 'text', 'a name of a-z, 0-9 and dashes, at most 40 characters'),
   cassandra: setting('CASSANDRA', listOf(addressSchema), 'list', ADDRESSES),
+  cassandraKeyspace: setting(
+    'CASSANDRA_KEYSPACE',
+    keyspaceSchema,
+    'text',
+    'a keyspace of a-z, 0-9 and underscores, at most 48 characters',
+  ),
+  cassandraDatacenter: setting(
+    'CASSANDRA_DATACENTER',
+    textSchema,
+    'text',
+    'the name of the local data centre',
+  ),
+  cassandraTlsCa: setting('CASSANDRA_TLS_CA', textSchema, 'text', A_PEM),
+  cassandraTlsCert: setting('CASSANDRA_TLS_CERT', textSchema, 'text', A_PEM),
+  cassandraTlsKey: setting('CASSANDRA_TLS_KEY', textSchema, 'text', A_PEM),
+  cassandraUsername: setting('CASSANDRA_USERNAME', textSchema, 'text', 'the name of a role'),
+  cassandraPassword: {
+    ...setting('CASSANDRA_PASSWORD', textSchema, 'text', 'the password of that role'),
+    secret: true,
+  },
   ledgerRatePerS: setting('LEDGER_RATE', integer(0, RATE_PER_S_MAX), 'integer', A_RATE),
   origins: setting(
     'ORIGINS',

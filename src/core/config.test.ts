@@ -37,6 +37,14 @@ test('the defaults are those of the contract', () => {
     nsqlookupd: [],
     etcd: [],
     cassandra: [],
+    cluster: 'openbell',
+    cassandraKeyspace: 'openbell',
+    cassandraDatacenter: 'datacenter1',
+    cassandraTlsCa: undefined,
+    cassandraTlsCert: undefined,
+    cassandraTlsKey: undefined,
+    cassandraUsername: undefined,
+    cassandraPassword: undefined,
     ledgerRatePerS: 60,
     origins: [],
     ledgerUrl: 'http://127.0.0.1:8082',
@@ -196,4 +204,14 @@ test('outside engines are refused by this version, one problem each', () => {
     ['OPENBELL_ETCD', 'OPENBELL_ACK'],
   );
   assert.deepEqual(unsupportedInThisVersion(load({})), []);
+  const cassandra = { OPENBELL_CASSANDRA: 'a:9042' };
+  assert.deepEqual(unsupportedInThisVersion(load({ ...cassandra, OPENBELL_ACK: 'replicated' })), []);
+  const halves = { OPENBELL_CASSANDRA_TLS_CERT: 'c.pem', OPENBELL_CASSANDRA_PASSWORD: 'secret' };
+  assert.deepEqual(
+    unsupportedInThisVersion(load({ ...cassandra, ...halves })).map(({ message }) => message),
+    [
+      'OPENBELL_CASSANDRA_TLS_CERT is set without OPENBELL_CASSANDRA_TLS_KEY: set both or none',
+      'OPENBELL_CASSANDRA_PASSWORD is set without OPENBELL_CASSANDRA_USERNAME: set both or none',
+    ],
+  );
 });

@@ -10,11 +10,11 @@ import {
   type Setting,
   VARIABLE_PREFIX,
 } from './config-settings.js';
+import type { AckLevel } from './epochs.js';
 import { JOURNAL_SEGMENT_BYTES, WORKERS_MAX } from './limits.js';
 import { nearest } from './nearest.js';
 import { err, ok, type Result } from './result.js';
 
-export type AckLevel = 'journal' | 'replicated';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 export type ConfigSource = 'default' | 'file' | 'env';
 
@@ -44,6 +44,17 @@ export interface Config {
   readonly nsqlookupd: readonly string[];
   readonly etcd: readonly string[];
   readonly cassandra: readonly string[];
+  /** What shares a keyspace, or the keys of etcd, with others goes by this name. */
+  readonly cluster: string;
+  readonly cassandraKeyspace: string;
+  /** The local data centre, as Cassandra calls it. */
+  readonly cassandraDatacenter: string;
+  /** Paths of PEM files; an authority or a certificate turns TLS on. */
+  readonly cassandraTlsCa: string | undefined;
+  readonly cassandraTlsCert: string | undefined;
+  readonly cassandraTlsKey: string | undefined;
+  readonly cassandraUsername: string | undefined;
+  readonly cassandraPassword: string | undefined;
   /** Investments a second that the ledger takes; 0: no limit. */
   readonly ledgerRatePerS: number;
   /** Browser origins that may open the WebSocket. */
@@ -202,6 +213,14 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
     nsqlookupd: list(given.nsqlookupd),
     etcd: list(given.etcd),
     cassandra: list(given.cassandra),
+    cluster: given.cluster ?? 'openbell',
+    cassandraKeyspace: given.cassandraKeyspace ?? 'openbell',
+    cassandraDatacenter: given.cassandraDatacenter ?? 'datacenter1',
+    cassandraTlsCa: given.cassandraTlsCa,
+    cassandraTlsCert: given.cassandraTlsCert,
+    cassandraTlsKey: given.cassandraTlsKey,
+    cassandraUsername: given.cassandraUsername,
+    cassandraPassword: given.cassandraPassword,
     ledgerRatePerS: given.ledgerRatePerS ?? 60,
     origins: list(given.origins),
     ledgerUrl: parseUrl(given.ledgerUrl ?? '')?.origin ?? localUrl(adminHost, ledgerPort),
@@ -214,10 +233,16 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
   return Object.freeze(config);
 }
 
-/** What is configured but not part of this version: outside engines, and the acknowledgement that needs one. */
+/** Settings that mean nothing without each other. */
+const PAIRS = [
+  ['cassandraTlsCert', 'cassandraTlsKey'],
+  ['cassandraUsername', 'cassandraPassword'],
+] as const;
+
+/** What is configured and cannot work: engines that this version does not have, and settings that need one another. */
 export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const key of ['nsqd', 'nsqlookupd', 'etcd', 'cassandra'] as const) {
+  for (const key of ['nsqd', 'nsqlookupd', 'etcd'] as const) {
     if (config[key].length === 0) continue;
     const name = variableOf(key);
     problems.push({
@@ -225,11 +250,19 @@ export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
       message: `${name} is set, but this version has only the embedded engines: unset it`,
     });
   }
-  if (config.ack === 'replicated') {
+  if (config.ack === 'replicated' && config.cassandra.length === 0) {
     const name = variableOf('ack');
     problems.push({
       name,
-      message: `${name}=replicated needs Cassandra, which this version does not have: use journal`,
+      message: `${name}=replicated needs ${variableOf('cassandra')}: set it, or use journal`,
+    });
+  }
+  for (const [one, other] of PAIRS) {
+    if ((config[one] === undefined) === (config[other] === undefined)) continue;
+    const [missing, name] = config[one] === undefined ? [one, other] : [other, one];
+    problems.push({
+      name: variableOf(name),
+      message: `${variableOf(name)} is set without ${variableOf(missing)}: set both or none`,
     });
   }
   return problems;
