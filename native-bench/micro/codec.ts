@@ -1,5 +1,6 @@
 // Micro suite: rows to journal bytes and back, frames, and answers to their bytes.
 
+import { InvestmentIds, ownLineage } from '../../src/core/ids.js';
 import { InvestorName } from '../../src/core/investor.js';
 import { encodeRow, forEachRow } from '../../src/core/row-codec.js';
 import { VERDICT_CODES, type VerdictRow } from '../../src/core/rows.js';
@@ -52,7 +53,7 @@ function rowCases(rows: readonly VerdictRow[]): Case[] {
 
 /** Answers to rows of a frame that has just been committed. */
 function answerCase(name: string, rows: RecentRows, form: ReplyForm): Case {
-  const verdicts = new VerdictWriter(JOURNAL_ID);
+  const verdicts = new VerdictWriter(new InvestmentIds(ownLineage(JOURNAL_ID)));
   const memory = Buffer.alloc(262_144);
   const out = new AnswerWriter();
   return {

@@ -1,6 +1,7 @@
 // `openbell config`: every setting as it stands, where its value came from, and secrets hidden.
 
-import { describeConfig, unsupportedInThisVersion } from '../core/config.js';
+import { describeConfig } from '../core/config.js';
+import { configConflicts } from '../core/config-conflicts.js';
 import { EXIT } from '../core/exit-codes.js';
 import { CONFIG_OPTION, JSON_OPTION, readArguments } from './arguments.js';
 import { fail } from './failure.js';
@@ -31,8 +32,7 @@ export async function configCommand(argv: readonly string[], env: NodeJS.Process
     const rows = lines.map(({ key, variable, value, source }) => [key, shown(value), source, variable]);
     printTable(['KEY', 'VALUE', 'FROM', 'VARIABLE'], rows);
   }
-  for (const problem of unsupportedInThisVersion(config.value))
-    process.stderr.write(`note: ${problem.message}\n`);
+  for (const problem of configConflicts(config.value)) process.stderr.write(`note: ${problem.message}\n`);
   return EXIT.done;
 }
 

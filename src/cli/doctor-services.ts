@@ -2,7 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { request } from 'undici';
-import { type Config, unsupportedInThisVersion } from '../core/config.js';
+import type { Config } from '../core/config.js';
+import { configConflicts } from '../core/config-conflicts.js';
 import { bad, doubtful, type Finding, good } from './doctor-finding.js';
 import { errorText } from './failure.js';
 import { portInUse } from './ports.js';
@@ -13,7 +14,7 @@ const OTHERS_MAY_READ = 0o077;
 
 /** The parts of the configuration that are right by themselves but cannot work here. */
 export function configFindings(config: Config): Finding[] {
-  const unsupported = unsupportedInThisVersion(config);
+  const unsupported = configConflicts(config);
   const findings = unsupported.map((problem) => bad('config', problem.message, `unset ${problem.name}`));
   const fromOutside = Object.values(config.sources).filter((source) => source !== 'default').length;
   if (findings.length === 0) findings.push(good('config', `valid, ${fromOutside} settings are not defaults`));

@@ -17,6 +17,11 @@ export function rowLine(row: Row): string {
       const who = `round=${row.round}\tinvestor=${row.investor}\tinvestment=${row.investment}\tamount=${row.amount}`;
       return `${head}\t${state}\t${who}`;
     }
+    case 'lineage': {
+      const journals = row.lineage.map(({ journalId, firstSequence }) => `${journalId}@${firstSequence}`);
+      const lost = row.lostThrough === 0 ? '' : `\tlost=${row.sequence}..${row.lostThrough}`;
+      return `${head}\trebuilt\tlineage=${journals.join(',')}${lost}`;
+    }
     case 'round': {
       const { number, id, state, cap, minimum, maximum } = row.definition;
       return `${head}\tround-${row.change}\tround=${number}\tid=${id}\tstate=${state}\tcap=${cap}\tminimum=${minimum}\tmaximum=${maximum}`;

@@ -2,7 +2,8 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
-import { type Config, type ConfigProblem, loadConfig, unsupportedInThisVersion } from '../core/config.js';
+import { type Config, type ConfigProblem, loadConfig } from '../core/config.js';
+import { configConflicts } from '../core/config-conflicts.js';
 import { EXIT } from '../core/exit-codes.js';
 import { CONFIG_FILE_BYTES_MAX } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
@@ -23,7 +24,7 @@ export function commandConfig(file: string | undefined, env: NodeJS.ProcessEnv):
 export function serviceConfig(file: string | undefined, env: NodeJS.ProcessEnv): Result<Config, Failure> {
   const config = commandConfig(file, env);
   if (!config.ok) return config;
-  const unsupported = unsupportedInThisVersion(config.value);
+  const unsupported = configConflicts(config.value);
   return unsupported.length === 0 ? config : err(configFailure(unsupported));
 }
 

@@ -26,6 +26,7 @@ const COMMANDS = [
   ['rush'],
   ['audit'],
   ['replay'],
+  ['migrate'],
   ['config'],
   ['doctor'],
 ];
@@ -92,13 +93,7 @@ test('wrong configuration: one line that names it, exit 78', { concurrency: 2 },
     [['config'], { OPENBELL_PROT: '1' }, /OPENBELL_PROT is not a setting: did you mean OPENBELL_PORT\?/],
     [['config', '--config', file], {}, /prot in .*node\.yaml is not a setting: did you mean port\?/],
     [['config', '--config', join(directory, 'none.yaml')], {}, /cannot be read: ENOENT/],
-    [
-      ['edge'],
-      { OPENBELL_CASSANDRA: 'a:9042' },
-      /OPENBELL_CASSANDRA is set, but this version has only the embedded engines/,
-    ],
-    [['ledger'], { OPENBELL_ACK: 'replicated' }, /OPENBELL_ACK=replicated needs Cassandra/],
-    [['up'], { OPENBELL_CASSANDRA: 'a:9042' }, /OPENBELL_CASSANDRA is set/],
+    [['ledger'], { OPENBELL_ACK: 'replicated' }, /OPENBELL_ACK=replicated needs OPENBELL_CASSANDRA/],
     [
       ['edge'],
       { OPENBELL_JWT_SECRET: SECRET, OPENBELL_NSQD: 'a:4150', OPENBELL_NSQ_TLS_CERT: file },

@@ -56,6 +56,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'verify or dump the journal, offline',
     load: async () => (await import('./journal.js')).journalCommand,
   },
+  migrate: {
+    summary: 'bring the Cassandra keyspace to this version',
+    load: async () => (await import('./migrate.js')).migrateCommand,
+  },
   config: {
     summary: 'print the configuration, secrets hidden',
     load: async () => (await import('./config.js')).configCommand,

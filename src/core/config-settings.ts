@@ -31,7 +31,7 @@ const listOf = (schema: z.ZodType): z.ZodType => z.array(schema).max(CONFIG_LIST
 const integer = (low: number, high: number): z.ZodType => z.int().min(low).max(high);
 const oneOf = (...names: [string, ...string[]]): z.ZodType => z.enum(names);
 const nodeSchema = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
-const clusterSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
+const clusterSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/);
 const urlSchema = z.string().refine(isBaseUrl);
 const originSchema = z.string().refine((text) => parseUrl(text)?.origin === text);
 const secretSchema = z.string().refine((text) => Buffer.byteLength(text, 'utf8') >= SECRET_BYTES_MIN);
@@ -42,6 +42,7 @@ const segmentSchema = z
   .multipleOf(SEGMENT_ALIGNMENT_BYTES);
 
 const RATE_PER_S_MAX = 1_000_000;
+const keyspaceSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/);
 const A_PORT = 'a port number from 0 to 65535';
 const A_RATE = `a whole number from 0 (no limit) to ${RATE_PER_S_MAX}`;
 const ADDRESSES = `at most ${CONFIG_LIST_ITEMS_MAX} addresses such as 10.0.0.5:4150, separated by commas`;
@@ -88,9 +89,9 @@ export const SETTINGS = table({
   ack: setting('ACK', oneOf('journal', 'replicated'), 'text', '"journal" or "replicated"'),
   nsqd: setting('NSQD', listOf(addressSchema), 'list', ADDRESSES),
   nsqlookupd: setting('NSQLOOKUPD', listOf(addressSchema), 'list', ADDRESSES),
-  nsqTlsCa: setting('NSQ_TLS_CA', textSchema, 'text', 'the path of a PEM file'),
-  nsqTlsCert: setting('NSQ_TLS_CERT', textSchema, 'text', 'the path of a PEM file'),
-  nsqTlsKey: setting('NSQ_TLS_KEY', textSchema, 'text', 'the path of a PEM file'),
+  nsqTlsCa: setting('NSQ_TLS_CA', textSchema, 'text', A_PEM_FILE),
+  nsqTlsCert: setting('NSQ_TLS_CERT', textSchema, 'text', A_PEM_FILE),
+  nsqTlsKey: setting('NSQ_TLS_KEY', textSchema, 'text', A_PEM_FILE),
   nsqAuthSecret: {
     ...setting('NSQ_AUTH_SECRET', textSchema, 'text', 'the secret that nsqd asks for'),
     secret: true,
@@ -113,6 +114,26 @@ export const SETTINGS = table({
   node: setting('NODE', nodeSchema, 'text', 'a name of up to 64 characters of A-Z a-z 0-9 . _ -'),
   cluster: setting('CLUSTER', clusterSchema, 'text', 'a name of up to 40 characters of a-z 0-9 -'),
   cassandra: setting('CASSANDRA', listOf(addressSchema), 'list', ADDRESSES),
+  cassandraKeyspace: setting(
+    'CASSANDRA_KEYSPACE',
+    keyspaceSchema,
+    'text',
+    'a keyspace of a-z, 0-9 and underscores, at most 48 characters',
+  ),
+  cassandraDatacenter: setting(
+    'CASSANDRA_DATACENTER',
+    textSchema,
+    'text',
+    'the name of the local data centre',
+  ),
+  cassandraTlsCa: setting('CASSANDRA_TLS_CA', textSchema, 'text', A_PEM_FILE),
+  cassandraTlsCert: setting('CASSANDRA_TLS_CERT', textSchema, 'text', A_PEM_FILE),
+  cassandraTlsKey: setting('CASSANDRA_TLS_KEY', textSchema, 'text', A_PEM_FILE),
+  cassandraUsername: setting('CASSANDRA_USERNAME', textSchema, 'text', 'the name of a role'),
+  cassandraPassword: {
+    ...setting('CASSANDRA_PASSWORD', textSchema, 'text', 'the password of that role'),
+    secret: true,
+  },
   ledgerRatePerS: setting('LEDGER_RATE', integer(0, RATE_PER_S_MAX), 'integer', A_RATE),
   origins: setting(
     'ORIGINS',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Config, describeConfig, loadConfig, unsupportedInThisVersion } from './config.js';
+import { type Config, describeConfig, loadConfig } from './config.js';
+import { configConflicts } from './config-conflicts.js';
 
 const SECRET = 'a-secret-of-more-than-thirty-two-bytes';
 
@@ -49,6 +50,13 @@ test('the defaults are those of the contract', () => {
     leaseTtlS: 10,
     node: 'node',
     cluster: 'openbell',
+    cassandraKeyspace: 'openbell',
+    cassandraDatacenter: 'datacenter1',
+    cassandraTlsCa: undefined,
+    cassandraTlsCert: undefined,
+    cassandraTlsKey: undefined,
+    cassandraUsername: undefined,
+    cassandraPassword: undefined,
     ledgerRatePerS: 60,
     origins: [],
     ledgerUrl: 'http://127.0.0.1:8082',
@@ -121,7 +129,7 @@ test('every setting is read from its variable', () => {
     ['/etc/openbell/ca.pem', '/etc/openbell/cert.pem', '/etc/openbell/key.pem', 'open-sesame'],
   );
   assert.deepEqual(
-    unsupportedInThisVersion(config).map(({ name }) => name),
+    configConflicts(config).map(({ name }) => name),
     ['OPENBELL_ACK'],
     'NSQ is part of this version',
   );
@@ -231,12 +239,21 @@ test('the node is named after its machine, as far as the name can be one', () =>
   assert.equal(load({ OPENBELL_NODE: 'a', OPENBELL_CLUSTER: 'test-2' }).node, 'a');
 });
 
-test('outside engines are refused by this version, one problem each', () => {
-  const names = unsupportedInThisVersion(load({ OPENBELL_CASSANDRA: 'a:9042', OPENBELL_ACK: 'replicated' }));
+test('settings that need one another, one problem each', () => {
+  const names = configConflicts(load({ OPENBELL_ACK: 'replicated' }));
   assert.deepEqual(
     names.map(({ name }) => name),
-    ['OPENBELL_CASSANDRA', 'OPENBELL_ACK'],
+    ['OPENBELL_ACK'],
   );
-  assert.deepEqual(unsupportedInThisVersion(load({ OPENBELL_ETCD: 'a:2379' })), []);
-  assert.deepEqual(unsupportedInThisVersion(load({})), []);
+  assert.deepEqual(configConflicts(load({})), []);
+  const cassandra = { OPENBELL_CASSANDRA: 'a:9042' };
+  assert.deepEqual(configConflicts(load({ ...cassandra, OPENBELL_ACK: 'replicated' })), []);
+  const halves = { OPENBELL_CASSANDRA_TLS_CERT: 'c.pem', OPENBELL_CASSANDRA_PASSWORD: 'secret' };
+  assert.deepEqual(
+    configConflicts(load({ ...cassandra, ...halves })).map(({ message }) => message),
+    [
+      'OPENBELL_CASSANDRA_TLS_CERT is set without OPENBELL_CASSANDRA_TLS_KEY: set both or none',
+      'OPENBELL_CASSANDRA_PASSWORD is set without OPENBELL_CASSANDRA_USERNAME: set both or none',
+    ],
+  );
 });

@@ -10,11 +10,11 @@ import {
   type Setting,
   VARIABLE_PREFIX,
 } from './config-settings.js';
+import type { AckLevel } from './epochs.js';
 import { JOURNAL_SEGMENT_BYTES, LEASE_TTL_S, WORKERS_MAX } from './limits.js';
 import { nearest } from './nearest.js';
 import { err, ok, type Result } from './result.js';
 
-export type AckLevel = 'journal' | 'replicated';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 export type ConfigSource = 'default' | 'file' | 'env';
 
@@ -61,6 +61,15 @@ export interface Config {
   readonly node: string;
   /** What every key in etcd begins with. */
   readonly cluster: string;
+  readonly cassandraKeyspace: string;
+  /** The local data centre, as Cassandra calls it. */
+  readonly cassandraDatacenter: string;
+  /** Paths of PEM files; an authority or a certificate turns TLS on. */
+  readonly cassandraTlsCa: string | undefined;
+  readonly cassandraTlsCert: string | undefined;
+  readonly cassandraTlsKey: string | undefined;
+  readonly cassandraUsername: string | undefined;
+  readonly cassandraPassword: string | undefined;
   /** Investments a second that the ledger takes; 0: no limit. */
   readonly ledgerRatePerS: number;
   /** Browser origins that may open the WebSocket. */
@@ -95,7 +104,8 @@ export interface ConfigInput {
 }
 
 /** The name of the variable behind a key, for messages. */
-function variableOf(key: ConfigKey): string {
+/** The environment variable of a setting. */
+export function variableOf(key: ConfigKey): string {
   return SETTINGS[key].variable;
 }
 
@@ -243,6 +253,13 @@ function withDefaults(
     leaseTtlS: given.leaseTtlS ?? LEASE_TTL_S,
     node: given.node ?? nodeName(hostName ?? ''),
     cluster: given.cluster ?? 'openbell',
+    cassandraKeyspace: given.cassandraKeyspace ?? 'openbell',
+    cassandraDatacenter: given.cassandraDatacenter ?? 'datacenter1',
+    cassandraTlsCa: given.cassandraTlsCa,
+    cassandraTlsCert: given.cassandraTlsCert,
+    cassandraTlsKey: given.cassandraTlsKey,
+    cassandraUsername: given.cassandraUsername,
+    cassandraPassword: given.cassandraPassword,
     ledgerRatePerS: given.ledgerRatePerS ?? 60,
     origins: list(given.origins),
     ledgerUrl: parseUrl(given.ledgerUrl ?? '')?.origin ?? localUrl(adminHost, ledgerPort),
@@ -253,27 +270,6 @@ function withDefaults(
     sources: Object.freeze({ ...sources }),
   };
   return Object.freeze(config);
-}
-
-/** What is configured but not part of this version: outside engines, and the acknowledgement that needs one. */
-export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  for (const key of ['cassandra'] as const) {
-    if (config[key].length === 0) continue;
-    const name = variableOf(key);
-    problems.push({
-      name,
-      message: `${name} is set, but this version has only the embedded engines: unset it`,
-    });
-  }
-  if (config.ack === 'replicated') {
-    const name = variableOf('ack');
-    problems.push({
-      name,
-      message: `${name}=replicated needs Cassandra, which this version does not have: use journal`,
-    });
-  }
-  return problems;
 }
 
 export interface ConfigLine {

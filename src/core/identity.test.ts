@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Unpackr } from 'msgpackr';
-import { investmentId, sequenceOfId } from './ids.js';
+import { InvestmentIds, isLineage, ownLineage } from './ids.js';
 import { investorHash, isInvestorId } from './investor.js';
 import {
   decodeBalanceMessage,
@@ -15,13 +15,15 @@ import {
 import { packMsgpack } from './msgpack.js';
 
 describe('investment ids', () => {
+  const ids = new InvestmentIds(ownLineage('abcd1234'));
+
   test('there and back, within 40 characters', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (sequence) => {
-        const id = investmentId('abcd1234', sequence);
+        const id = ids.idOf(sequence);
         assert.ok(id.length <= 40);
-        assert.equal(sequenceOfId('abcd1234', id), sequence);
-        assert.equal(sequenceOfId('abcd1235', id), 0, 'of another journal');
+        assert.equal(ids.sequenceOf(id), sequence);
+        assert.equal(new InvestmentIds(ownLineage('abcd1235')).sequenceOf(id), 0, 'of another journal');
       }),
     );
   });
@@ -41,8 +43,43 @@ describe('investment ids', () => {
       'abcd1234-1.5',
       'ABCD1234-1',
     ]) {
-      assert.equal(sequenceOfId('abcd1234', id), 0, id);
+      assert.equal(ids.sequenceOf(id), 0, id);
     }
+  });
+
+  test('after a rebuild, what was saved keeps its id and what was lost has none', () => {
+    const later = new InvestmentIds([
+      { journalId: 'abcd1234', firstSequence: 1 },
+      { journalId: 'efgh5678', firstSequence: 101 },
+      { journalId: 'ijkl9012', firstSequence: 102 },
+    ]);
+    assert.deepEqual(
+      [1, 100, 101, 102, 500].map((sequence) => later.idOf(sequence)),
+      ['abcd1234-1', 'abcd1234-2s', 'efgh5678-2t', 'ijkl9012-2u', 'ijkl9012-dw'],
+    );
+    for (const sequence of [1, 100, 101, 102, 500])
+      assert.equal(later.sequenceOf(later.idOf(sequence)), sequence);
+    // Only the lost disk had these; their numbers are others' now.
+    for (const id of [ids.idOf(101), ids.idOf(500), 'efgh5678-2u', 'efgh5678-2s']) {
+      assert.equal(later.sequenceOf(id), 0, id);
+      assert.ok(later.isOfLineage(id), id);
+    }
+    assert.ok(!later.isOfLineage('zzzz0000-1'));
+  });
+
+  test('a lineage begins at 1 and ascends', () => {
+    const at = (...firsts: number[]) =>
+      firsts.map((firstSequence, i) => ({ journalId: `journal${i}`, firstSequence }));
+    assert.ok(isLineage(at(1)) && isLineage(at(1, 2, 9)));
+    for (const wrong of [
+      at(),
+      at(2),
+      at(1, 1),
+      at(1, 5, 3),
+      at(1, 1.5),
+      [{ journalId: 'A', firstSequence: 1 }],
+    ])
+      assert.ok(!isLineage(wrong), JSON.stringify(wrong));
   });
 });
 

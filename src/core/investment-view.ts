@@ -1,6 +1,6 @@
 // An investment as the outside sees it: the 201 of the moment it was accepted, and what reading it says later.
 
-import { investmentId } from './ids.js';
+import type { InvestmentIds } from './ids.js';
 import type { DeclineReason } from './messages.js';
 import type { VerdictRow } from './rows.js';
 
@@ -32,12 +32,12 @@ export function timestamp(ms: number): string {
 
 /** The body of a 201, which workers/accepted-writer.ts writes byte by byte. */
 export function acceptedObject(
-  journalId: string,
+  ids: InvestmentIds,
   round: RoundLabel,
   row: VerdictRow,
 ): Record<string, unknown> {
   return {
-    id: investmentId(journalId, row.sequence),
+    id: ids.idOf(row.sequence),
     round: round.id,
     investor: row.investor,
     amount: row.amount,
@@ -50,13 +50,13 @@ export function acceptedObject(
 
 /** What GET shows: state of now, a timestamp per step, a reason where there is one. */
 export function investmentObject(
-  journalId: string,
+  ids: InvestmentIds,
   round: RoundLabel,
   row: VerdictRow,
   outcome: InvestmentOutcome | null,
 ): Record<string, unknown> {
   if (row.verdict === 'accepted') {
-    const view = acceptedObject(journalId, round, row);
+    const view = acceptedObject(ids, round, row);
     if (outcome === null) return view;
     view['state'] = outcome.state;
     view[outcome.state === 'settled' ? 'settledAt' : 'declinedAt'] = timestamp(outcome.at);
@@ -64,7 +64,7 @@ export function investmentObject(
     return view;
   }
   return {
-    id: investmentId(journalId, row.sequence),
+    id: ids.idOf(row.sequence),
     round: round.id,
     investor: row.investor,
     amount: row.amount,

@@ -77,6 +77,8 @@ export const JOURNAL_FRAME_ROWS_MAX = 16_384;
 export const JOURNAL_ROW_BYTES_MAX = 56 + INVESTOR_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX;
 /** A round row: a whole definition, of which only the name has a length to speak of. */
 export const JOURNAL_ROUND_ROW_BYTES_MAX = 4096;
+/** Times that a journal may be built again on another disk; its lineage is one row. */
+export const LINEAGE_ENTRIES_MAX = 240;
 /** A thread that waits longer than this for the journal's lock takes it for lost, and the journal for failed. */
 export const JOURNAL_LOCK_TIMEOUT_MS = 30_000;
 /** Bytes that a reader asks the kernel for at once, at most. */
@@ -94,6 +96,10 @@ assert(
   JOURNAL_FRAME_BYTES_MAX >= 8 + 48 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX &&
     JOURNAL_FRAME_ROWS_MAX >= BATCH_REQUESTS_MAX,
   'the verdicts of a full batch must fit in one frame',
+);
+assert(
+  JOURNAL_ROUND_ROW_BYTES_MAX >= 24 + 16 * LINEAGE_ENTRIES_MAX,
+  'a writer must leave room for the longest lineage row',
 );
 assert(
   JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,
@@ -359,6 +365,89 @@ export const ETCD_START_MS = 30_000;
 assert(
   ROUNDS_MAX + 1 <= 128 && 2 * ROUNDS_MAX <= 128,
   'what is told of all rounds must fit one transaction of etcd',
+);
+
+// --- Cassandra ----------------------------------------------------------------------------------------------
+
+/** The driver takes this many requests on its one connection to a host and fails all beyond. */
+export const CASSANDRA_REQUESTS_PER_CONNECTION = 2_048;
+/** Batches of rows written at once: enough to keep a server busy, far from what the driver fails. */
+export const CASSANDRA_BATCHES_IN_FLIGHT = 64;
+/**
+ * Bytes of the rows of one unlogged batch. The server's limits on batches (a warning at 5 KiB, an error at 50 KiB) are
+ * for those of several partitions; ours are of one, hence one mutation, which may have half a commit log segment.
+ */
+export const CASSANDRA_BATCH_BYTES = 32_768;
+/** Rows of one batch: the server parses it as a whole. */
+export const CASSANDRA_BATCH_ROWS = 128;
+/** An answer later than this is none: the request is sent again, or asked after. */
+export const CASSANDRA_READ_TIMEOUT_MS = 4_000;
+/** Creating a table takes a server far longer than a write. */
+export const CASSANDRA_SCHEMA_TIMEOUT_MS = 30_000;
+/** Opening a connection. */
+export const CASSANDRA_CONNECT_TIMEOUT_MS = 3_000;
+/** A host that is down is tried again after the first, then ever later up to the second. */
+export const CASSANDRA_RECONNECT_MIN_MS = 100;
+export const CASSANDRA_RECONNECT_MAX_MS = 2_000;
+/** An idle connection is asked this often whether it lives. */
+export const CASSANDRA_HEARTBEAT_MS = 5_000;
+/** Rows of one page of a read. */
+export const CASSANDRA_PAGE_ROWS = 2_000;
+/**
+ * Sequences of one partition of rows. Part of the schema: never changed. A partition stays at some megabytes, and a
+ * rebuild reads one at a time.
+ */
+export const ROW_BUCKET_SEQUENCES = 8_192;
+/** Partitions that the rows by investor of one round are spread over. Part of the schema: never changed. */
+export const ROW_INVESTOR_SLICES = 64;
+/**
+ * Rows on their way to Cassandra before more are read: a rebuild that meets a hole looks this far behind it. A chunk of
+ * whole frames may pass it once.
+ */
+export const REPLICATION_WINDOW_ROWS = 32_768;
+/** Rows of one chunk, and chunks on their way at a time: few and large ones while the store is slow. */
+export const REPLICATION_CHUNK_ROWS = 1_024;
+export const REPLICATION_CHUNKS_MAX = 16;
+/** The same for the view by investor, which is behind on purpose: each partition then gets rows enough for a batch. */
+export const INVESTOR_CHUNK_ROWS = 8_192;
+export const INVESTOR_CHUNKS_MAX = 2;
+/** ...so it waits for this many rows, or this long. */
+export const INVESTOR_GATHER_ROWS = 4_096;
+export const INVESTOR_GATHER_MS = 1_000;
+/** A write to Cassandra that failed is tried again after this, doubled up to the longest, with jitter; for ever. */
+export const REPLICATION_RETRY_MIN_MS = 100;
+export const REPLICATION_RETRY_MAX_MS = 5_000;
+/** The replicator looks for new rows this often; a reply that waits for one wakes it. */
+export const REPLICATION_FOLLOW_MS = 50;
+/** How often its cursor is remembered, and how often it looks whether a newer epoch is on record. */
+export const REPLICATION_CURSOR_MS = 1_000;
+export const REPLICATION_EPOCH_CHECK_MS = 2_000;
+/** What a stop grants the rows that are still on their way. */
+export const REPLICATION_DRAIN_MS = 5_000;
+/** A reply that waits longer than this for its rows to be replicated is told so: unknown, ask again. */
+export const REPLICATION_DEADLINE_MS = 10_000;
+/** Batches of replies that wait: each shard has two, and this is far above. */
+export const REPLICATION_HELD_MAX = 1_024;
+/** A replicator thread that died is started again after this. */
+export const REPLICATION_RESTART_MS = 1_000;
+/** A read of rows is tried this often before a rebuild or an audit gives up. */
+export const ROW_READ_ATTEMPTS_MAX = 5;
+/** Wait between these. */
+export const ROW_READ_RETRY_MS = 500;
+/** `migrate` holds its lock this long at a time; one that died is out of the way after it. */
+export const MIGRATE_LOCK_S = 60;
+
+assert(
+  CASSANDRA_BATCHES_IN_FLIGHT * 4 <= CASSANDRA_REQUESTS_PER_CONNECTION,
+  'what is in flight stays well below what the driver fails',
+);
+assert(
+  REPLICATION_CHUNKS_MAX * REPLICATION_CHUNK_ROWS <= REPLICATION_WINDOW_ROWS,
+  'chunks of small frames must fit the window',
+);
+assert(
+  CASSANDRA_BATCH_BYTES >= 2 * (JOURNAL_ROW_BYTES_MAX + 512),
+  'a batch must hold more than one row of any length',
 );
 
 // --- Configuration and command line ------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { JOURNAL_ROUND_ROW_BYTES_MAX, ROUNDS_MAX } from './limits.js';
+import { JOURNAL_ROUND_ROW_BYTES_MAX, LINEAGE_ENTRIES_MAX, ROUNDS_MAX } from './limits.js';
 import { getU16 } from './little-endian.js';
 import { DECLINE_REASONS } from './messages.js';
 import { ROUND_CHANGES, ROUND_STATES } from './round.js';
@@ -53,6 +53,25 @@ const outcomeRow: fc.Arbitrary<Row> = fc
     state: row.reason === null ? 'settled' : 'declined',
   }));
 
+const journalId = fc.string({ unit: fc.constantFrom(...'abcz019'), minLength: 8, maxLength: 8 });
+const lineageRow: fc.Arbitrary<Row> = fc
+  .record({
+    at,
+    ids: fc.array(journalId, { minLength: 1, maxLength: LINEAGE_ENTRIES_MAX - 1 }),
+    own: journalId,
+    lost: fc.option(fc.integer({ min: SEQUENCE, max: Number.MAX_SAFE_INTEGER })),
+  })
+  .map(({ at: when, ids, own, lost }) => ({
+    kind: 'lineage',
+    sequence: SEQUENCE,
+    at: when,
+    lineage: [
+      ...ids.map((id, index) => ({ journalId: id, firstSequence: 1 + index * 1000 })),
+      { journalId: own, firstSequence: SEQUENCE },
+    ],
+    lostThrough: lost ?? 0,
+  }));
+
 const roundRow: fc.Arbitrary<Row> = fc
   .record({
     at,
@@ -76,7 +95,9 @@ const roundRow: fc.Arbitrary<Row> = fc
   })
   .map((row) => ({ kind: 'round', sequence: SEQUENCE, ...row }));
 
-const anyRow = fc.oneof(verdictRow, outcomeRow, roundRow);
+/** Rows that may stand at any sequence; a lineage row names its own. */
+const movableRow = fc.oneof(verdictRow, outcomeRow, roundRow);
+const anyRow = fc.oneof(movableRow, lineageRow);
 
 function span(text: string): Span {
   const made = new Span();
@@ -100,7 +121,7 @@ test('a row reads back as it was written, wherever it lies', () => {
 
 test('rows of a payload are visited in order with dense sequences', () => {
   fc.assert(
-    fc.property(fc.array(anyRow, { minLength: 1, maxLength: 20 }), (rows) => {
+    fc.property(fc.array(movableRow, { minLength: 1, maxLength: 20 }), (rows) => {
       const buffer = Buffer.alloc(rows.length * JOURNAL_ROUND_ROW_BYTES_MAX);
       let end = 0;
       for (const row of rows) end = encodeRow(buffer, end, row);

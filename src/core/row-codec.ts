@@ -12,6 +12,7 @@ import {
   JOURNAL_ROW_BYTES_MAX,
   ROUNDS_MAX,
 } from './limits.js';
+import { decodeLineageRow, encodeLineageRow } from './lineage-row.js';
 import { getU16, getU53, putU16, putU53 } from './little-endian.js';
 import { DECLINE_REASONS } from './messages.js';
 import { AMOUNT_MINOR_MAX, isAmount, isBalance } from './money.js';
@@ -151,6 +152,8 @@ export function encodeRow(buffer: Buffer, offset: number, row: Row): number {
       return encodeOutcome(buffer, offset, row);
     case 'round':
       return encodeRoundRow(buffer, offset, row.at, row.change, row.definition);
+    case 'lineage':
+      return encodeLineageRow(buffer, offset, row.at, row.lineage, row.lostThrough);
   }
 }
 
@@ -187,16 +190,20 @@ function decodeAt(buffer: Buffer, offset: number, sequence: number): Row | strin
   const end = offset + getU16(buffer, offset);
   if (end > buffer.length) return 'row is cut short';
   const round = getU16(buffer, offset + 4);
-  if (round < 1 || round > ROUNDS_MAX) return `row is of round ${round}`;
-  switch (buffer[offset + 2]) {
+  const kind = buffer[offset + 2];
+  if (kind === ROW_KIND.lineage ? round !== 0 : round < 1 || round > ROUNDS_MAX)
+    return `row is of round ${round}`;
+  switch (kind) {
     case ROW_KIND.verdict:
       return decodeVerdict(buffer, offset, end, sequence, round);
     case ROW_KIND.outcome:
       return decodeOutcome(buffer, offset, end, sequence, round);
     case ROW_KIND.round:
       return decodeRoundRow(buffer, offset, end, sequence, round);
+    case ROW_KIND.lineage:
+      return decodeLineageRow(buffer, offset, end, sequence);
     default:
-      return `row is of unknown kind ${buffer[offset + 2]}`;
+      return `row is of unknown kind ${kind}`;
   }
 }
 

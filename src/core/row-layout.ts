@@ -11,15 +11,17 @@
 //             16 u53 investment   24 u53 amount   32 u53 balance   40 u53 balanceVersion   48 investor
 //   round     code ROUND_CHANGES, counted from 1    6: zero
 //             16 the definition, msgpack
+//   lineage   code 1    4: no round, zero    6: zero
+//             16 u53 lostThrough   24 entries: 8 characters of a journal's id, u53 first sequence
 //
 // Rows follow each other without padding; a row's sequence is its frame's first one plus its index there. Zero is no
 // valid kind and no valid code, so a run of zeros is never a row.
 
 /** The kind of a row, in byte 2. */
-export const ROW_KIND = { verdict: 1, outcome: 2, round: 3 } as const;
+export const ROW_KIND = { verdict: 1, outcome: 2, round: 3, lineage: 4 } as const;
 
 /** Where a row's part of variable length starts. */
-export const ROW_TEXT_AT = { verdict: 32, outcome: 48, round: 16 } as const;
+export const ROW_TEXT_AT = { verdict: 32, outcome: 48, round: 16, lineage: 24 } as const;
 
 /** The code of an outcome row that settles; those above it decline, each for a reason of DECLINE_REASONS. */
 export const OUTCOME_SETTLED_CODE = 1;

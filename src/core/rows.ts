@@ -1,6 +1,7 @@
 // The rows of the journal: everything that changes state is one of them. Their bytes are in row-layout.ts (drawn) and
 // row-codec.ts (written and read).
 
+import type { Lineage } from './ids.js';
 import type { DeclineReason } from './messages.js';
 import type { RoundChange, RoundDefinition } from './round.js';
 
@@ -80,4 +81,22 @@ export interface RoundRow {
   readonly definition: RoundDefinition;
 }
 
-export type Row = VerdictRow | OutcomeRow | RoundRow;
+/** This journal was built again from replicated rows: those before this one keep the ids of the journals they are from. */
+export interface LineageRow {
+  readonly kind: 'lineage';
+  readonly sequence: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Its last entry is this journal, from this row on. */
+  readonly lineage: Lineage;
+  /** The last of the sequences, from this row's on, that the lost disk had and an operator has given up; 0: none. */
+  readonly lostThrough: number;
+}
+
+export type Row = VerdictRow | OutcomeRow | RoundRow | LineageRow;
+
+/** The sequence of the investment that a row is about; 0 when it is about none. */
+export function aboutInvestment(row: Row): number {
+  if (row.kind === 'verdict') return row.sequence;
+  return row.kind === 'outcome' ? row.investment : 0;
+}

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
+import { ownLineage } from '../core/ids.js';
 import { AUDIT_LEDGER_PAGE, JOURNAL_SEGMENTS_AHEAD } from '../core/limits.js';
 import { verdictRow } from '../workers/journal-fixture.js';
 import { listSegments } from '../workers/journal-segments.js';
@@ -227,8 +228,9 @@ describe('an audit without the ledger', () => {
 describe('the upkeep thread', () => {
   test('audits as a thread of its own', async () => {
     const { journalDir, indexDir, segmentBytes, headMemory } = world;
+    const lineage = ownLineage(world.head.journalId);
     const logger = pino({ level: 'silent' });
-    const client = new UpkeepClient({ journalDir, indexDir, segmentBytes, headMemory, logger });
+    const client = new UpkeepClient({ journalDir, indexDir, segmentBytes, lineage, headMemory, logger });
     try {
       world.upkeep = (task) => client.run(task);
       assert.equal((await world.audit()).ok, true);
@@ -241,8 +243,9 @@ describe('the upkeep thread', () => {
 
   test('makes segments ahead of need and says so in shared memory', async () => {
     const { journalDir, indexDir, segmentBytes, headMemory, head } = world;
+    const lineage = ownLineage(head.journalId);
     const logger = pino({ level: 'silent' });
-    const client = new UpkeepClient({ journalDir, indexDir, segmentBytes, headMemory, logger });
+    const client = new UpkeepClient({ journalDir, indexDir, segmentBytes, lineage, headMemory, logger });
     try {
       client.preallocate();
       client.preallocate();

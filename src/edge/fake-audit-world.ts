@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { Counters, counterBytes } from '../core/counters.js';
-import { investmentId } from '../core/ids.js';
+import { investmentId, ownLineage } from '../core/ids.js';
 import type { OutcomeMessage } from '../core/messages.js';
 import { ok } from '../core/result.js';
 import type { RoundDefinition } from '../core/round.js';
@@ -81,7 +81,8 @@ export class AuditWorld {
     this.ledger = ledger;
     const options = { segmentBytes: SEGMENT_BYTES, epoch: EPOCH, disk: HASTY_DISK };
     this.#writer = new JournalWriter(this.journalDir, this.head, options);
-    const places = { journalDir: this.journalDir, indexDir: this.indexDir };
+    const lineage = ownLineage(this.head.journalId);
+    const places = { journalDir: this.journalDir, indexDir: this.indexDir, lineage };
     this.#work = new UpkeepWork({ ...places, segmentBytes: SEGMENT_BYTES, journalHead: headMemory });
   }
 

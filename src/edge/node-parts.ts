@@ -4,6 +4,7 @@
 import type { Logger } from 'pino';
 import { must } from '../core/assert.js';
 import type { Config } from '../core/config.js';
+import { InvestmentIds } from '../core/ids.js';
 import type { Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
 import { edgeBus } from '../engines/bus-of.js';
@@ -59,7 +60,8 @@ export function makeParts(
   nsq?: NsqSettings,
 ): NodeParts {
   const { counters, head, indexer, recovered, places, epoch } = state;
-  const { journalId } = recovered;
+  const { journalId, lineage } = recovered;
+  const ids = new InvestmentIds(lineage);
   const definitions = recovered.rounds.map(({ definition }) => definition);
   const admittedOf = ({ number, cap }: { number: number; cap: number }): number =>
     cap - counters.room(number);
@@ -68,7 +70,7 @@ export function makeParts(
     {
       shards: config.workers,
       journalDir: places.journalDir,
-      journalId,
+      lineage,
       segmentBytes: config.journalSegmentBytes,
       indexDir: places.indexDir,
       epoch,
@@ -125,7 +127,7 @@ export function makeParts(
       },
     },
     bus: new GatedPublisher(bus, owns),
-    journalId,
+    ids,
     epoch,
     roundByNumber: (number) => rounds.list().find((round) => round.number === number),
     logger,
@@ -134,7 +136,7 @@ export function makeParts(
   });
   const intake = new OutcomeIntake({
     bus,
-    journalId,
+    ids,
     applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
     applyBalances: async (messages) => {
       const applied = await indexer.run({ kind: 'balance-messages', messages });
@@ -170,6 +172,7 @@ export function makeParts(
     journalDir: places.journalDir,
     indexDir: places.indexDir,
     segmentBytes: config.journalSegmentBytes,
+    lineage,
     headMemory: state.headMemory,
     logger,
   });

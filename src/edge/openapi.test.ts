@@ -3,6 +3,7 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import { acceptedObject, investmentObject } from '../core/investment-view.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import type { VerdictRow } from '../core/rows.js';
@@ -22,6 +23,8 @@ const operations: { path: string; method: string; operation: Any }[] = Object.en
       .filter(([method]) => method !== 'parameters')
       .map(([method, operation]) => ({ path, method, operation })),
 );
+
+const IDS = new InvestmentIds(ownLineage('k3v9x2ab'));
 
 describe('the document', () => {
   test('names its version, and is plain JSON', () => {
@@ -161,8 +164,8 @@ describe('what the node says fits', () => {
 
   test('investments in every state', () => {
     const see = (changes: Partial<VerdictRow>, outcome: Parameters<typeof investmentObject>[3] = null) =>
-      investmentObject('k3v9x2ab', { id: 'crowd', currency: 'GBP' }, { ...row, ...changes }, outcome);
-    assertFits('AcceptedInvestment', acceptedObject('k3v9x2ab', { id: 'crowd', currency: 'GBP' }, row));
+      investmentObject(IDS, { id: 'crowd', currency: 'GBP' }, { ...row, ...changes }, outcome);
+    assertFits('AcceptedInvestment', acceptedObject(IDS, { id: 'crowd', currency: 'GBP' }, row));
     assertFits('Investment', see({}));
     assertFits('Investment', see({}, { state: 'settled', reason: null, at }));
     for (const reason of ['insufficient-funds', 'not-eligible', 'cap-exceeded'] as const) {
@@ -213,7 +216,7 @@ describe('what the node says fits', () => {
     const definition = { ...round, state: 'scheduled' } as const;
     const told: Problem[] = [
       ...(['not-eligible', 'already-invested', 'insufficient-balance', 'round-full'] as const).map(
-        (verdict) => rejectionOf('k3v9x2ab', verdict, 7),
+        (verdict) => rejectionOf(IDS, verdict, 7),
       ),
       ...(
         [
@@ -254,7 +257,7 @@ describe('what the node says fits', () => {
 
   test('and what it would not say does not', () => {
     const schema = { $ref: '#/components/schemas/AcceptedInvestment' };
-    const good = acceptedObject('k3v9x2ab', { id: 'crowd', currency: 'GBP' }, row);
+    const good = acceptedObject(IDS, { id: 'crowd', currency: 'GBP' }, row);
     for (const change of [
       { amount: 0 },
       { amount: 1.5 },

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pino from 'pino';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import { OUTBOX_PROBES_MAX, OUTBOX_WINDOW } from '../core/limits.js';
 import { decodeInvestmentMessage } from '../core/messages.js';
 import { ok } from '../core/result.js';
@@ -68,7 +69,7 @@ class World {
           return ok(undefined);
         },
       },
-      journalId: 'abcd1234',
+      ids: new InvestmentIds(ownLineage('abcd1234')),
       epoch: 1,
       roundByNumber: () => ROUND,
       logger: pino({ level: 'silent' }),

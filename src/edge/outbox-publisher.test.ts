@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pino from 'pino';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import {
   OUTBOX_PUBLISH_MAX,
   OUTBOX_REPUBLISH_MAX_MS,
@@ -80,7 +81,7 @@ class World {
           return new Promise((resolve) => world.#answers.push(resolve));
         },
       },
-      journalId: 'abcd1234',
+      ids: new InvestmentIds(ownLineage('abcd1234')),
       epoch: 4,
       roundByNumber: (number) => (number === 1 ? ROUND : undefined),
       logger: pino({ level: 'silent' }),

@@ -4,7 +4,7 @@
 // to a window, so that neither the bus nor the ledger ever holds the rush: it waits here, on disk, in order.
 
 import type { Logger } from 'pino';
-import { investmentId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { timestamp } from '../core/investment-view.js';
 import { OUTBOX_PUBLISH_MAX, OUTBOX_TICK_MS, OUTBOX_WINDOW } from '../core/limits.js';
 import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
@@ -21,7 +21,7 @@ export interface OutboxSource {
 export interface OutboxModules {
   readonly source: OutboxSource;
   readonly bus: Pick<Bus, 'publish' | 'connected' | 'onConnectedChange' | 'onDoubt'>;
-  readonly journalId: string;
+  readonly ids: InvestmentIds;
   readonly epoch: number;
   readonly roundByNumber: (number: number) => RoundDefinition | undefined;
   readonly logger: Logger;
@@ -133,14 +133,14 @@ export class OutboxPublisher {
   }
 
   #encode(row: VerdictRow): Buffer | null {
-    const { journalId, epoch, roundByNumber, logger } = this.#modules;
+    const { ids, epoch, roundByNumber, logger } = this.#modules;
     const round = roundByNumber(row.round);
     if (round === undefined) {
       logger.error({ sequence: row.sequence, round: row.round }, 'outbox: a row of an unknown round');
       return null;
     }
     const message: InvestmentMessage = {
-      id: investmentId(journalId, row.sequence),
+      id: ids.idOf(row.sequence),
       round: round.id,
       investor: row.investor,
       amount: row.amount,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pino from 'pino';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import { OUTCOMES_BATCH_MAX } from '../core/limits.js';
 import { type BalanceMessage, encodeMessage, type OutcomeMessage, TOPICS } from '../core/messages.js';
 import type { Message } from '../engines/bus.js';
@@ -57,7 +58,7 @@ class World {
           return { close: () => void this.closed++ };
         },
       },
-      journalId: 'abcd1234',
+      ids: new InvestmentIds(ownLineage('abcd1234')),
       applyOutcomes: (outcomes) => {
         this.batches.push(outcomes.map(({ sequence }) => sequence));
         return new Promise((resolve) => this.answers.push(resolve));

@@ -2,7 +2,7 @@
 // A message is finished only when what it says is durable here; if this process dies before, it comes again.
 
 import type { Logger } from 'pino';
-import { sequenceOfId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { OUTCOME_REQUEUE_MS, OUTCOMES_BATCH_MAX, OUTCOMES_IN_FLIGHT_MAX } from '../core/limits.js';
 import {
   type BalanceMessage,
@@ -17,7 +17,7 @@ import type { OutcomeApplied } from '../workers/protocol.js';
 
 export interface IntakeModules {
   readonly bus: Subscriber;
-  readonly journalId: string;
+  readonly ids: InvestmentIds;
   /** Journals the outcomes; null when the journal has failed. */
   readonly applyOutcomes: (outcomes: readonly OutcomeMessage[]) => Promise<readonly OutcomeApplied[] | null>;
   /** Stores newer balances in the index and has the shards take notice; false when it failed. */
@@ -121,7 +121,7 @@ export class OutcomeIntake {
   }
 
   async #takeOutcomes(batch: readonly Held<OutcomeMessage>[]): Promise<void> {
-    const { applyOutcomes, onDone, onOutcome, journalId, logger } = this.#modules;
+    const { applyOutcomes, onDone, onOutcome, ids, logger } = this.#modules;
     const results = await applyOutcomes(batch.map(({ value }) => value));
     if (results === null) {
       for (const { message } of batch) message.requeue(OUTCOME_REQUEUE_MS);
@@ -129,7 +129,7 @@ export class OutcomeIntake {
     }
     batch.forEach(({ message, value }, at) => {
       const { result, investment } = results[at]!;
-      if (result === 'applied' || result === 'duplicate') onDone(sequenceOfId(journalId, value.id));
+      if (result === 'applied' || result === 'duplicate') onDone(ids.sequenceOf(value.id));
       if (result === 'applied') {
         this.counts.applied++;
         if (investment !== null) {

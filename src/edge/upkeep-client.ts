@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
+import type { Lineage } from '../core/ids.js';
 import { UPKEEP_RETRY_MS } from '../core/limits.js';
 import type { UpkeepAnswer, UpkeepOptions, UpkeepTask } from '../workers/upkeep-protocol.js';
 import { monotonicMs } from './clocks.js';
@@ -11,6 +12,7 @@ export interface UpkeepClientOptions {
   readonly journalDir: string;
   readonly indexDir: string;
   readonly segmentBytes: number;
+  readonly lineage: Lineage;
   /** Shared memory: workers/journal-head.ts. */
   readonly headMemory: SharedArrayBuffer;
   readonly logger: Logger;
@@ -23,9 +25,9 @@ export class UpkeepClient {
   #notBeforeMs = 0;
   #closed = false;
 
-  constructor({ journalDir, indexDir, segmentBytes, headMemory, logger }: UpkeepClientOptions) {
+  constructor({ headMemory, logger, ...places }: UpkeepClientOptions) {
     this.#logger = logger;
-    const workerData: UpkeepOptions = { journalDir, indexDir, segmentBytes, journalHead: headMemory };
+    const workerData: UpkeepOptions = { ...places, journalHead: headMemory };
     this.#pool = oneThreadPool({
       worker: 'upkeep',
       workerData,

@@ -3,6 +3,7 @@
 // same bytes; what GET shows later is core/investment-view.ts.
 
 import { putBase36, putDecimal } from '../core/digits.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { timestamp } from '../core/investment-view.js';
 import type { RoundDefinition } from '../core/round.js';
 import type { Span } from '../core/span.js';
@@ -45,9 +46,10 @@ const JSON_AT = text(',"acceptedAt":"');
 const JSON_END = text('"}');
 const PACKED_AMOUNT = text(fixstr('amount'));
 
-/** What of an answer is the same for every investment of a round. */
+/** What of an answer is the same for every investment of a round, but those of another journal's time. */
 interface Template {
   readonly round: RoundDefinition;
+  readonly journalId: string;
   readonly jsonHead: Buffer;
   readonly packedHead: Buffer;
   readonly jsonId: Buffer;
@@ -61,14 +63,14 @@ interface Template {
 }
 
 export class AcceptedWriter {
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #templates: (Template | undefined)[] = [];
   #at = -1;
   #atText: Buffer = Buffer.alloc(0);
   readonly #digits = Buffer.alloc(16);
 
-  constructor(journalId: string) {
-    this.#journalId = journalId;
+  constructor(ids: InvestmentIds) {
+    this.#ids = ids;
   }
 
   /** Writes the answer to the investment with this sequence. `key` is told on live connections. */
@@ -83,7 +85,7 @@ export class AcceptedWriter {
     atMs: number,
     replayed: boolean,
   ): void {
-    const template = this.#template(round);
+    const template = this.#template(round, this.#ids.journalOf(sequence));
     if (atMs !== this.#at) {
       this.#at = atMs;
       this.#atText = text(timestamp(atMs));
@@ -139,7 +141,7 @@ export class AcceptedWriter {
     const digits = putBase36(this.#digits, 0, sequence);
     let at = put(bytes, from, template.packedId);
     // The id's length is in the byte before it.
-    at = putStringHead(bytes, at, this.#journalId.length + 1 + digits);
+    at = putStringHead(bytes, at, template.journalId.length + 1 + digits);
     at = put(bytes, at, template.packedIdStart);
     at = putBase36(bytes, at, sequence);
     at = put(bytes, at, template.packedInvestor);
@@ -153,23 +155,24 @@ export class AcceptedWriter {
     return put(bytes, at, this.#atText);
   }
 
-  #template(round: RoundDefinition): Template {
+  #template(round: RoundDefinition, journalId: string): Template {
     const known = this.#templates[round.number];
-    if (known?.round === round) return known;
+    if (known?.round === round && known.journalId === journalId) return known;
     const { id, currency, number } = round;
-    const location = `\r\nLocation: /v1/rounds/${id}/investments/${this.#journalId}-`;
+    const location = `\r\nLocation: /v1/rounds/${id}/investments/${journalId}-`;
     const created = `${statusLine(CREATED)}\r\nContent-Type: application`;
     const atChars = timestamp(0).length;
     const state = `${fixstr('currency')}${fixstr(currency)}${fixstr('state')}${fixstr('accepted')}`;
     const made: Template = {
       round,
+      journalId,
       jsonHead: text(`${created}/json${location}`),
       packedHead: text(`${created}/msgpack${location}`),
-      jsonId: text(`{"id":"${this.#journalId}-`),
+      jsonId: text(`{"id":"${journalId}-`),
       jsonInvestor: text(`","round":"${id}","investor":"`),
       jsonSequence: text(`,"currency":"${currency}","state":"accepted","sequence":`),
       packedId: text(`\x88${fixstr('id')}`),
-      packedIdStart: text(`${this.#journalId}-`),
+      packedIdStart: text(`${journalId}-`),
       packedInvestor: text(`${fixstr('round')}${packedString(id)}${fixstr('investor')}`),
       packedSequence: text(`${state}${fixstr('sequence')}`),
       packedAt: text(`${fixstr('acceptedAt')}${String.fromCharCode(FIXSTR + atChars)}`),

@@ -11,6 +11,7 @@ export type FindingKind =
   | 'journal-second-live'
   | 'journal-outcome'
   | 'journal-round'
+  | 'journal-lineage'
   | 'journal-more'
   | 'index-damaged'
   | 'index-totals'

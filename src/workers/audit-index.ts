@@ -5,9 +5,15 @@
 // to M are in the index for good, and an outcome never changes again: so a look-up that comes later, when the index has
 // gone on, must find the same. Beyond AUDIT_INDEX_ROWS_MAX rows only every n-th row is looked up. No memory is needed.
 
-import { investmentId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { AUDIT_INDEX_ROWS_MAX } from '../core/limits.js';
-import { type OutcomeRow, type Row, STICKY_VERDICTS, type VerdictRow } from '../core/rows.js';
+import {
+  aboutInvestment,
+  type OutcomeRow,
+  type Row,
+  STICKY_VERDICTS,
+  type VerdictRow,
+} from '../core/rows.js';
 import type { Findings } from './audit-findings.js';
 import { IndexDamage, isIndexDamage } from './index-damage.js';
 import type { IndexDb } from './index-db.js';
@@ -26,7 +32,7 @@ interface Snapshot {
 
 export class AuditIndex {
   readonly #index: IndexDb;
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #findings: Findings;
   readonly #snapshot: Snapshot | null;
   /** One row in so many is looked up. */
@@ -34,9 +40,15 @@ export class AuditIndex {
   #checked = 0;
   #damaged = false;
 
-  constructor(index: IndexDb, journalId: string, findings: Findings, rowsMax: number = AUDIT_INDEX_ROWS_MAX) {
+  constructor(
+    index: IndexDb,
+    journalId: string,
+    ids: InvestmentIds,
+    findings: Findings,
+    rowsMax: number = AUDIT_INDEX_ROWS_MAX,
+  ) {
     this.#index = index;
-    this.#journalId = journalId;
+    this.#ids = ids;
     this.#findings = findings;
     this.#snapshot = this.#guarded(() => takeSnapshot(index, journalId));
     let rows = 0;
@@ -64,15 +76,20 @@ export class AuditIndex {
 
   /** Looks the row up, if it is up to the mark and its turn. */
   check(row: Row): void {
-    if (this.#damaged || row.sequence > this.mark || row.kind === 'round' || row.sequence % this.every !== 0)
+    if (
+      this.#damaged ||
+      row.sequence > this.mark ||
+      (row.kind !== 'verdict' && row.kind !== 'outcome') ||
+      row.sequence % this.every !== 0
+    )
       return;
     this.#checked += 1;
     const wrong = this.#guarded(() => (row.kind === 'verdict' ? this.#verdict(row) : this.#outcome(row)));
     if (wrong === null) return;
-    const about = row.kind === 'verdict' ? row.sequence : row.investment;
+    const about = aboutInvestment(row);
     this.#findings.add({
       kind: 'index-row',
-      investment: investmentId(this.#journalId, about),
+      investment: this.#ids.idOf(about),
       detail: wrong,
     });
   }

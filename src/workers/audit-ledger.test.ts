@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import { AcceptedTable, outcomeCode, outcomeText } from './audit-accepted.js';
 import { Findings } from './audit-findings.js';
 import { AuditLedger } from './audit-ledger.js';
 import { verdictRow } from './journal-fixture.js';
 
 const JOURNAL = 'journal1';
+const IDS = new InvestmentIds(ownLineage(JOURNAL));
 const LABELS = new Map([[1, { id: 'crowd', currency: 'GBP' }]]);
 
 function tableOf(...sequences: number[]): AcceptedTable {
@@ -77,7 +79,7 @@ describe('pages of the ledger', () => {
     const table = tableOf(2, 3, 4);
     table.setJournal(0, outcomeCode('settled', null), false);
     const findings = new Findings();
-    const ledger = new AuditLedger(JOURNAL, table, LABELS, findings);
+    const ledger = new AuditLedger(IDS, table, LABELS, findings);
     const taken = ledger.take(
       page(told(2), told(3, { state: 'declined', reason: 'not-eligible' }), { ...told(2), id: 'journal2-2' }),
     );
@@ -102,14 +104,14 @@ describe('pages of the ledger', () => {
       const table = tableOf(2);
       table.setJournal(0, known, late);
       const findings = new Findings();
-      new AuditLedger(JOURNAL, table, LABELS, findings).finish(whole);
+      new AuditLedger(IDS, table, LABELS, findings).finish(whole);
       assert.equal(findings.count('ledger'), missing, `late ${late}, whole ${whole}`);
     }
   });
 
   test('name another round, another currency, and an id that is none of ours', () => {
     const findings = new Findings();
-    const ledger = new AuditLedger(JOURNAL, tableOf(2, 3), LABELS, findings);
+    const ledger = new AuditLedger(IDS, tableOf(2, 3), LABELS, findings);
     ledger.take(
       page(told(2, { round: 'other' }), told(3, { currency: 'EUR' }), told(9, { id: `${JOURNAL}-0009` })),
     );
@@ -124,7 +126,7 @@ describe('pages of the ledger', () => {
   });
 
   test('are refused whole when they are not pages of outcomes', () => {
-    const ledger = new AuditLedger(JOURNAL, tableOf(2), LABELS, new Findings());
+    const ledger = new AuditLedger(IDS, tableOf(2), LABELS, new Findings());
     const bodies: Buffer[] = ['', 'null', '[]', '{"outcomes":[]}', '{"outcomes":[null],"next":"1"}'].map(
       (text) => Buffer.from(text),
     );

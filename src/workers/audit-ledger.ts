@@ -10,7 +10,7 @@
 // the page must be of an accepted row by then. An outcome that both sides have must be the same, whenever it came. One
 // that only the ledger has is on its way back; one that neither has waits: both are counted, and no difference.
 
-import { investmentId, sequenceOfId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import type { DeclineReason } from '../core/messages.js';
 import { DECLINE_REASONS } from '../core/messages.js';
 import { isAmount } from '../core/money.js';
@@ -57,7 +57,7 @@ interface Told {
 }
 
 export class AuditLedger {
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #accepted: AcceptedTable;
   readonly #rounds: RoundLabels;
   readonly #findings: Findings;
@@ -65,8 +65,8 @@ export class AuditLedger {
   #outcomes = 0;
   #foreign = 0;
 
-  constructor(journalId: string, accepted: AcceptedTable, rounds: RoundLabels, findings: Findings) {
-    this.#journalId = journalId;
+  constructor(ids: InvestmentIds, accepted: AcceptedTable, rounds: RoundLabels, findings: Findings) {
+    this.#ids = ids;
     this.#accepted = accepted;
     this.#rounds = rounds;
     this.#findings = findings;
@@ -122,11 +122,11 @@ export class AuditLedger {
       sum.settled += amount;
       sum.settledCount += 1;
     }
-    if (!id.startsWith(`${this.#journalId}-`)) {
+    if (!this.#ids.isOfLineage(id)) {
       this.#foreign += 1;
       return;
     }
-    const at = this.#accepted.find(sequenceOfId(this.#journalId, id));
+    const at = this.#accepted.find(this.#ids.sequenceOf(id));
     if (at >= 0) this.#compare(at, outcome);
     else if (this.#accepted.leftOut === 0) {
       const detail = `the ledger has ${state} ${amount} of ${outcome.investor}, and the journal has not accepted it`;
@@ -161,7 +161,7 @@ export class AuditLedger {
 
   #add(kind: 'ledger-differs' | 'ledger-missing', sequence: number, round: number, detail: string): void {
     const id = this.#rounds.get(round)?.id;
-    const investment = investmentId(this.#journalId, sequence);
+    const investment = this.#ids.idOf(sequence);
     this.#findings.add({ kind, investment, ...(id === undefined ? {} : { round: id }), detail });
   }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { InvestmentIds, ownLineage } from '../core/ids.js';
 import type { Row } from '../core/rows.js';
 import type { Finding } from './audit-findings.js';
 import { Findings } from './audit-findings.js';
@@ -67,7 +68,8 @@ afterEach(async () => {
 });
 
 function newScan(): AuditScan {
-  return new AuditScan({ journalDir: journal.dir, journalId: journal.head.journalId, index });
+  const { journalId } = journal.head;
+  return new AuditScan({ journalDir: journal.dir, journalId, lineage: ownLineage(journalId), index });
 }
 
 function audit(): AuditEnd {
@@ -234,13 +236,14 @@ describe('the index beside it', () => {
 
   test('belongs to another journal', () => {
     const findings = new Findings();
-    const other = new AuditIndex(index, 'otherone', findings);
+    const other = new AuditIndex(index, 'otherone', new InvestmentIds(ownLineage('otherone')), findings);
     assert.deepEqual([other.mark, findings.count('index')], [-1, 1]);
   });
 
   test('is sampled when it has more rows than an audit looks up', () => {
     const findings = new Findings();
-    const sampled = new AuditIndex(index, journal.head.journalId, findings, 3);
+    const { journalId } = journal.head;
+    const sampled = new AuditIndex(index, journalId, new InvestmentIds(ownLineage(journalId)), findings, 3);
     assert.equal(sampled.every, 3);
     for (const [at, one] of ROWS.flat().entries()) sampled.check({ ...one, sequence: at + 1 });
     assert.deepEqual([sampled.checked, findings.count()], [3, 0]);

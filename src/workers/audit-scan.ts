@@ -3,12 +3,12 @@
 // (audit-ledger.ts). It only reads, and never beyond what is synced.
 
 import { must } from '../core/assert.js';
-import { investmentId } from '../core/ids.js';
+import { InvestmentIds, type Lineage } from '../core/ids.js';
 import { describeDamage, journalStart } from '../core/journal-format.js';
 import { AUDIT_SLICE_ROWS } from '../core/limits.js';
 import type { Result } from '../core/result.js';
 import { forEachRow } from '../core/row-codec.js';
-import type { Row } from '../core/rows.js';
+import { aboutInvestment, type RoundRow, type Row } from '../core/rows.js';
 import { AcceptedTable, outcomeCode } from './audit-accepted.js';
 import { type FindingKind, Findings } from './audit-findings.js';
 import { AuditIndex } from './audit-index.js';
@@ -22,6 +22,7 @@ import type { AuditEnd, ScanProgress, TotalsAt } from './upkeep-protocol.js';
 export interface AuditPlaces {
   readonly journalDir: string;
   readonly journalId: string;
+  readonly lineage: Lineage;
   readonly index: IndexDb;
 }
 
@@ -31,11 +32,12 @@ const KINDS: Readonly<Record<AuditProblem['invariant'], FindingKind>> = {
   I4: 'journal-second-live',
   I5: 'journal-outcome',
   round: 'journal-round',
+  lineage: 'journal-lineage',
 };
 
 export class AuditScan {
   readonly #dir: string;
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #reader: JournalReader;
   readonly #findings = new Findings();
   readonly #auditor = new JournalAuditor();
@@ -51,12 +53,12 @@ export class AuditScan {
   /** Where the journal had been read to when the ledger was opened. */
   #ledgerOpenedAt = Number.POSITIVE_INFINITY;
 
-  constructor({ journalDir, journalId, index }: AuditPlaces) {
+  constructor({ journalDir, journalId, lineage, index }: AuditPlaces) {
     this.#dir = journalDir;
-    this.#journalId = journalId;
+    this.#ids = new InvestmentIds(lineage);
     this.#reader = new JournalReader(journalDir, journalId, journalStart(journalId));
-    this.#index = new AuditIndex(index, journalId, this.#findings);
-    this.#ledger = new AuditLedger(journalId, this.#accepted, this.#labels, this.#findings);
+    this.#index = new AuditIndex(index, journalId, this.#ids, this.#findings);
+    this.#ledger = new AuditLedger(this.#ids, this.#accepted, this.#labels, this.#findings);
     this.#atMark();
   }
 
@@ -149,7 +151,7 @@ export class AuditScan {
       this.#labels.set(row.definition.number, { id: row.definition.id, currency: row.definition.currency });
     } else if (row.kind === 'verdict') {
       if (row.verdict === 'accepted') this.#accepted.add(row);
-    } else {
+    } else if (row.kind === 'outcome') {
       const at = this.#accepted.find(row.investment);
       const late = row.sequence > this.#ledgerOpenedAt;
       if (at >= 0) this.#accepted.setJournal(at, outcomeCode(row.state, row.reason), late);
@@ -157,17 +159,21 @@ export class AuditScan {
   }
 
   #problems(row: Row, before: number): void {
-    const about = row.kind === 'round' ? 0 : row.kind === 'verdict' ? row.sequence : row.investment;
-    const round = row.kind === 'round' ? row.definition.id : this.#labels.get(row.round)?.id;
+    const about = aboutInvestment(row);
+    const round = row.kind === 'round' ? row.definition.id : this.#roundOf(row);
     for (const { invariant, detail } of this.#auditor.problems.slice(before)) {
       this.#namedProblems += 1;
       this.#findings.add({
         kind: KINDS[invariant],
-        ...(about === 0 ? {} : { investment: investmentId(this.#journalId, about) }),
+        ...(about === 0 ? {} : { investment: this.#ids.idOf(about) }),
         ...(round === undefined ? {} : { round }),
-        detail: `row ${row.sequence}: ${detail}${invariant === 'round' ? '' : ` (${invariant})`}`,
+        detail: `row ${row.sequence}: ${detail}${invariant.startsWith('I') ? ` (${invariant})` : ''}`,
       });
     }
+  }
+
+  #roundOf(row: Exclude<Row, RoundRow>): string | undefined {
+    return row.kind === 'lineage' ? undefined : this.#labels.get(row.round)?.id;
   }
 
   #atMark(): void {

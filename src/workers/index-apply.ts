@@ -9,7 +9,7 @@
 
 import { assert, must } from '../core/assert.js';
 import type { JournalPosition } from '../core/journal-format.js';
-import type { OutcomeRow, RoundRow, Row, VerdictRow } from '../core/rows.js';
+import type { LineageRow, OutcomeRow, RoundRow, Row, VerdictRow } from '../core/rows.js';
 import { IndexDamage } from './index-damage.js';
 import {
   INDEX_FORMAT,
@@ -64,7 +64,7 @@ export class IndexApplier {
    * IndexDamage (nothing has changed, and never will).
    */
   apply(rows: readonly Row[], position: JournalPosition): void {
-    const mark = { ...this.#mark, position };
+    let mark: IndexMark = { ...this.#mark, position };
     const fresh = rows.slice(firstFresh(rows, this.#mark.position.nextSequence));
     const first = fresh[0]?.sequence ?? position.nextSequence;
     if (first !== this.#mark.position.nextSequence || position.nextSequence > SEQUENCE_MAX) {
@@ -81,7 +81,8 @@ export class IndexApplier {
           const row = fresh[i]!;
           if (row.sequence !== first + i)
             throw new IndexDamage(`row ${row.sequence} follows row ${first + i - 1}`);
-          batch.add(row);
+          if (row.kind === 'lineage') mark = { ...mark, lineage: row.lineage };
+          else batch.add(row);
         }
         if (first + fresh.length !== position.nextSequence) {
           throw new IndexDamage(
@@ -125,7 +126,7 @@ class Batch {
   /** Reads the investors of these rows; the map keeps them in key order. */
   load(rows: readonly Row[]): void {
     const names: string[] = [];
-    for (const row of rows) if (row.kind !== 'round') names.push(row.investor);
+    for (const row of rows) if ('investor' in row) names.push(row.investor);
     let last = '';
     for (const name of names.sort()) {
       if (name !== last) this.#investors.set(name, this.#db.getInvestor(name) ?? emptyInvestor());
@@ -133,7 +134,7 @@ class Batch {
     }
   }
 
-  add(row: Row): void {
+  add(row: Exclude<Row, LineageRow>): void {
     if (row.kind === 'verdict') this.#addVerdict(row);
     else if (row.kind === 'outcome') this.#addOutcome(row);
     else this.#addRound(row);

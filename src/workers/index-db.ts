@@ -16,6 +16,7 @@
 
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../core/assert.js';
+import type { Lineage } from '../core/ids.js';
 import type { InvestorName } from '../core/investor.js';
 import type { JournalPosition } from '../core/journal-format.js';
 import { INDEX_MAP_BYTES } from '../core/limits.js';
@@ -37,6 +38,8 @@ import type { IndexedInvestor } from './indexed-investor.js';
 export interface IndexMark {
   readonly format: number;
   readonly journalId: string;
+  /** Of the newest lineage row; absent while there is none. */
+  readonly lineage?: Lineage;
   readonly position: JournalPosition;
 }
 

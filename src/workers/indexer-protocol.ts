@@ -1,5 +1,6 @@
 // What the main thread and the indexer thread say to each other. One piscina task at a time.
 
+import type { Lineage } from '../core/ids.js';
 import type { JournalPosition } from '../core/journal-format.js';
 import type { BalanceMessage } from '../core/messages.js';
 import type { Result } from '../core/result.js';
@@ -79,6 +80,8 @@ export interface IndexerFailure {
 
 export interface Recovered {
   readonly journalId: string;
+  /** Whose ids the rows have: core/ids.ts. */
+  readonly lineage: Lineage;
   /** Where the next frame goes; index and journal both end here. */
   readonly end: JournalPosition;
   /** The highest segment that exists, for the head. */

@@ -9,12 +9,13 @@
 // Memory grows with the live investments and with the keys; both have their bounds in limits.ts, and what was left out
 // beyond them is counted in the totals instead of passed over.
 
+import type { Lineage } from '../core/ids.js';
 import { AUDIT_KEYS_MAX, AUDIT_LIVE_MAX, AUDIT_PROBLEMS_MAX } from '../core/limits.js';
-import type { OutcomeRow, RoundRow, Row, StickyVerdict, VerdictRow } from '../core/rows.js';
+import type { LineageRow, OutcomeRow, RoundRow, Row, StickyVerdict, VerdictRow } from '../core/rows.js';
 import { KeyFingerprints } from './journal-audit-keys.js';
 
 export interface AuditProblem {
-  readonly invariant: 'I1' | 'I3' | 'I4' | 'I5' | 'round';
+  readonly invariant: 'I1' | 'I3' | 'I4' | 'I5' | 'round' | 'lineage';
   readonly sequence: number;
   readonly detail: string;
 }
@@ -59,6 +60,7 @@ export class JournalAuditor {
   readonly #keys: KeyFingerprints;
   readonly #problems: AuditProblem[] = [];
   #problemCount = 0;
+  #lineage: Lineage = [];
   #liveCount = 0;
   #uncheckedLive = 0;
   #uncheckedKeys = 0;
@@ -89,6 +91,10 @@ export class JournalAuditor {
 
   /** Takes the next row; rows come in the order of their sequence. */
   add(row: Row): void {
+    if (row.kind === 'lineage') {
+      this.#newLineage(row);
+      return;
+    }
     if (row.kind === 'round') {
       this.#changeRound(row);
       return;
@@ -101,6 +107,17 @@ export class JournalAuditor {
     } else {
       this.#outcome(row, round);
     }
+  }
+
+  /** A later lineage says the same of all rows before the earlier one. */
+  #newLineage({ sequence, lineage }: LineageRow): void {
+    const known = this.#lineage.every(
+      (entry, at) =>
+        lineage[at]?.journalId === entry.journalId && lineage[at].firstSequence === entry.firstSequence,
+    );
+    if (!known)
+      this.#problem('lineage', sequence, 'earlier rows are said to be of other journals than before');
+    this.#lineage = lineage;
   }
 
   #changeRound(row: RoundRow): void {

@@ -8,6 +8,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Counters } from '../core/counters.js';
+import { ownLineage } from '../core/ids.js';
 import { describeDamage } from '../core/journal-format.js';
 import {
   INDEX_BATCH_ROWS_MAX,
@@ -70,9 +71,10 @@ export class JournalIndexer {
       return err(indexFailure(error));
     }
     if (!recovered.ok) return err({ code: 'journal-damaged', message: recovered.error });
-    const { db, journal, replayedRows, rebuilt } = recovered.value;
+    const { db, applier, journal, replayedRows, rebuilt } = recovered.value;
     const report: Recovered = {
       journalId: journal.journalId,
+      lineage: applier.mark.lineage ?? ownLineage(journal.journalId),
       end: journal.end,
       lastSegment: journal.lastSegment,
       rounds: db.readRounds(),

@@ -2,7 +2,7 @@
 // reordered or an hour late. A decline gives its room back when its row is durable, not before.
 
 import type { Counters } from '../core/counters.js';
-import { sequenceOfId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { investmentObject } from '../core/investment-view.js';
 import { InvestorName } from '../core/investor.js';
 import type { OutcomeMessage } from '../core/messages.js';
@@ -25,7 +25,7 @@ interface OutcomeModules {
   readonly index: IndexReader;
   readonly writer: JournalWriter;
   readonly rows: RecentRows;
-  readonly journalId: string;
+  readonly ids: InvestmentIds;
   readonly roundById: (id: string) => RoundDefinition | undefined;
 }
 
@@ -63,7 +63,7 @@ export function applyOutcomes(
     if (result !== 'applied' || each === undefined) return { result, investment: null };
     const { draft, accepted, round } = each;
     const outcome = { state: draft.state, reason: draft.reason, at: draft.at };
-    return { result, investment: investmentObject(modules.journalId, round, accepted, outcome) };
+    return { result, investment: investmentObject(modules.ids, round, accepted, outcome) };
   });
 }
 
@@ -72,8 +72,8 @@ function draftOf(
   modules: OutcomeModules,
   nowMs: number,
 ): Drafted | 'unknown' | 'duplicate' | 'conflict' {
-  const { rows, index, journalId, roundById } = modules;
-  const sequence = sequenceOfId(journalId, outcome.id);
+  const { rows, index, ids, roundById } = modules;
+  const sequence = ids.sequenceOf(outcome.id);
   const round = roundById(outcome.round);
   if (sequence === 0 || round === undefined || !name.takeText(outcome.investor)) return 'unknown';
   const stored = readInvestment(index, rows.rowsOf(name), round.number, outcome.investor, sequence);

@@ -7,6 +7,7 @@
 // Little endian, each record padded to four bytes. Strings are ASCII; a body is whatever the client's format is.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { Lineage } from '../core/ids.js';
 import type { OutcomeMessage } from '../core/messages.js';
 import type { RoundChange, RoundDefinition } from '../core/round.js';
 import type { TokenOptions } from '../core/token.js';
@@ -129,7 +130,8 @@ export interface ShardOptions {
   readonly shard: number;
   readonly shards: number;
   readonly journalDir: string;
-  readonly journalId: string;
+  /** Whose ids the rows have: core/ids.ts. */
+  readonly lineage: Lineage;
   readonly segmentBytes: number;
   readonly indexDir: string;
   readonly epoch: number;

@@ -181,12 +181,13 @@ export class RecentRows {
   }
 
   /** The row as an object. */
-  read(row: number): VerdictRow | OutcomeRow {
-    const sequence = this.sequence(row);
+  read(number: number): VerdictRow | OutcomeRow {
+    const sequence = this.sequence(number);
     // A row that refers to one before it is checked against its own sequence, which it may not have yet.
-    const read = decodeRow(this.bytesOf(row), this.offset(row), sequence || Number.MAX_SAFE_INTEGER);
-    assert(read.ok && read.value.kind !== 'round', () => `row ${sequence} is damaged in memory`);
-    return { ...read.value, sequence };
+    const read = decodeRow(this.bytesOf(number), this.offset(number), sequence || Number.MAX_SAFE_INTEGER);
+    const row = read.ok ? read.value : null;
+    assert(row?.kind === 'verdict' || row?.kind === 'outcome', () => `row ${sequence} is damaged in memory`);
+    return { ...row, sequence };
   }
 
   /** The rows of an investor, oldest first. */

@@ -1,6 +1,7 @@
 // The replies of one batch: decided before the commit, rendered after it, when the sequences are known. Verdicts that
 // are rows, nearly all in a rush, are kept as numbers; every other reply is an object.
 
+import type { InvestmentIds } from '../core/ids.js';
 import { investmentObject } from '../core/investment-view.js';
 import { BATCH_REQUESTS_MAX } from '../core/limits.js';
 import { packMsgpack } from '../core/msgpack.js';
@@ -79,7 +80,7 @@ const MSGPACK_TYPE = 'Content-Type: application/msgpack';
 const OK = statusLine(200);
 
 export class Replies {
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #verdicts: VerdictWriter;
   readonly #rows = new Float64Array(BATCH_REQUESTS_MAX);
   /** Index of the form, and REPLAYED. */
@@ -89,9 +90,9 @@ export class Replies {
   readonly #others: (Reply | null)[] = [];
   #count = 0;
 
-  constructor(journalId: string) {
-    this.#journalId = journalId;
-    this.#verdicts = new VerdictWriter(journalId);
+  constructor(ids: InvestmentIds) {
+    this.#ids = ids;
+    this.#verdicts = new VerdictWriter(ids);
   }
 
   get count(): number {
@@ -178,7 +179,7 @@ export class Replies {
   }
 
   #view(round: RoundDefinition, stored: StoredInvestment): Record<string, unknown> {
-    return investmentObject(this.#journalId, round, stored.row, stored.outcome);
+    return investmentObject(this.#ids, round, stored.row, stored.outcome);
   }
 
   #views(round: RoundDefinition, stored: readonly StoredInvestment[]): Record<string, unknown>[] {

@@ -4,7 +4,7 @@
 // answered. Nothing here needs a lock: an investor belongs to one shard, and the cap is the counters' business.
 
 import type { Counters } from '../core/counters.js';
-import { sequenceOfId } from '../core/ids.js';
+import { InvestmentIds } from '../core/ids.js';
 import { InvestorName } from '../core/investor.js';
 import type { LeaseWord } from '../core/lease-word.js';
 import type { Problem } from '../core/problem.js';
@@ -62,6 +62,7 @@ export class Shard {
   readonly #monotonic: () => number;
   readonly #tokens: TokenReader;
   readonly #limiter: RateLimiter;
+  readonly #ids: InvestmentIds;
   readonly #replies: Replies;
   readonly #reader = new RequestReader();
   readonly #cursor = new RequestCursor();
@@ -76,7 +77,8 @@ export class Shard {
     this.#monotonic = modules.monotonic ?? performance.now.bind(performance);
     this.#tokens = new TokenReader(options.token);
     this.#limiter = new RateLimiter(options.ratePerS, options.rateBurst);
-    this.#replies = new Replies(options.journalId);
+    this.#ids = new InvestmentIds(options.lineage);
+    this.#replies = new Replies(this.#ids);
     this.admitter = new Admitter({ ...modules, rows: this.rows, replies: this.#replies });
     for (const definition of options.rounds) this.setRound(definition);
   }
@@ -205,7 +207,7 @@ export class Shard {
         read: () => listInvestments(index, recent(), round.number, investor),
       };
     }
-    const sequence = sequenceOfId(this.#options.journalId, cursor.key.text());
+    const sequence = this.#ids.sequenceOf(cursor.key.text());
     return {
       kind: 'one',
       form,

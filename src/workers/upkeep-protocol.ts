@@ -4,6 +4,7 @@
 // to be read: `audit-start`; `audit-scan` until it has reached its sequence, as often as wanted; `audit-ledger-opens`
 // and one `audit-ledger` per page; `audit-finish`. One audit at a time: a start forgets what was begun before.
 
+import type { Lineage } from '../core/ids.js';
 import type { Result } from '../core/result.js';
 import type { FindingList } from './audit-findings.js';
 import type { LedgerPage, LedgerTally } from './audit-ledger.js';
@@ -14,6 +15,8 @@ export interface UpkeepOptions {
   readonly journalDir: string;
   readonly indexDir: string;
   readonly segmentBytes: number;
+  /** Whose ids the rows have: core/ids.ts. */
+  readonly lineage: Lineage;
   /** Shared memory: workers/journal-head.ts. */
   readonly journalHead: SharedArrayBuffer;
 }

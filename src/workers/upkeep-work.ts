@@ -28,11 +28,12 @@ export class UpkeepWork {
         return preallocateSegments(journalDir, this.#head, segmentBytes, JOURNAL_SEGMENTS_AHEAD);
       }
       case 'audit-start': {
-        const { journalDir } = this.#options;
+        const { journalDir, lineage } = this.#options;
         this.#audit?.close();
         this.#audit = new AuditScan({
           journalDir,
           journalId: this.#head.journalId,
+          lineage,
           index: this.#openIndex(),
         });
         return { mark: this.#audit.mark };

@@ -1,7 +1,7 @@
 // The answer to an investment whose verdict is a row: read from the row itself, whether the index holds it or not, so
 // that the first answer and every replay come from the same facts.
 
-import { investmentId } from '../core/ids.js';
+import type { InvestmentIds } from '../core/ids.js';
 import { getU53 } from '../core/little-endian.js';
 import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
@@ -26,21 +26,21 @@ type Rejection = Exclude<StickyVerdict, 'accepted'>;
 const REPLAYED = '\r\nIdempotency-Replayed: true';
 
 /** The problem that a rejected row answers with; `extra` is the row's. */
-export function rejectionOf(journalId: string, code: Rejection, extra: number): Problem {
-  if (code === 'already-invested') return { code, members: { investment: investmentId(journalId, extra) } };
+export function rejectionOf(ids: InvestmentIds, code: Rejection, extra: number): Problem {
+  if (code === 'already-invested') return { code, members: { investment: ids.idOf(extra) } };
   return code === 'round-full' ? { code, members: { remaining: extra } } : { code };
 }
 
 export class VerdictWriter {
-  readonly #journalId: string;
+  readonly #ids: InvestmentIds;
   readonly #accepted: AcceptedWriter;
   readonly #investor = new Span();
   readonly #key = new Span();
   readonly #rejections = new Map<Rejection, RejectionText>();
 
-  constructor(journalId: string) {
-    this.#journalId = journalId;
-    this.#accepted = new AcceptedWriter(journalId);
+  constructor(ids: InvestmentIds) {
+    this.#ids = ids;
+    this.#accepted = new AcceptedWriter(ids);
   }
 
   /** Answers with a row that the index does not hold yet; its frame has been committed. The verdict is returned. */
@@ -97,7 +97,7 @@ export class VerdictWriter {
     replayed: boolean,
   ): void {
     if (form.live) {
-      const problem = problemObject(rejectionOf(this.#journalId, verdict, extra));
+      const problem = problemObject(rejectionOf(this.#ids, verdict, extra));
       const status = problem['status'] as number;
       const message = { type: 'verdict', key: key.text(), status, replayed, problem };
       out.live(status, form.msgpack, form.msgpack ? packMsgpack(message) : asciiJson(message), 'none');
@@ -105,7 +105,7 @@ export class VerdictWriter {
     }
     let text = this.#rejections.get(verdict);
     if (text?.extra !== extra) {
-      const problem = rejectionOf(this.#journalId, verdict, extra);
+      const problem = rejectionOf(this.#ids, verdict, extra);
       const body = Buffer.from(asciiJson(problemObject(problem)), 'latin1');
       text = { extra, head: problemHead(problem), body };
       this.#rejections.set(verdict, text);

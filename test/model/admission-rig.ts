@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { must } from '../../src/core/assert.js';
 import { Counters, counterBytes } from '../../src/core/counters.js';
+import { InvestmentIds, ownLineage } from '../../src/core/ids.js';
 import { investorHash } from '../../src/core/investor.js';
 import type { LeaseWord } from '../../src/core/lease-word.js';
 import type { BalanceMessage, OutcomeMessage } from '../../src/core/messages.js';
@@ -134,7 +135,7 @@ export class AdmissionRig {
       ...shared,
       shard: number,
       shards,
-      journalId: this.journalId,
+      lineage: ownLineage(this.journalId),
       segmentBytes: SEGMENT_BYTES,
       epoch: this.#epoch,
       token: { secret: RIG_SECRET },
@@ -227,8 +228,9 @@ export class AdmissionRig {
     const roundById = (id: string) => [...this.#rounds.values()].find((round) => round.id === id);
     const index = must(this.#index, 'an open index');
     const counters = this.#counters;
-    const modules = { counters, index, writer, rows: shard.rows, roundById };
-    return applyOutcomes(outcomes, { ...modules, journalId: this.journalId }, this.#options.clock());
+    const ids = new InvestmentIds(ownLineage(this.journalId));
+    const modules = { counters, index, writer, rows: shard.rows, roundById, ids };
+    return applyOutcomes(outcomes, modules, this.#options.clock());
   }
 
   async importBalances(lines: readonly BalanceLine[]): Promise<void> {
