@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { decodeOutcomeMessage, encodeMessage, type OutcomeMessage, TOPICS } from '../core/messages.js';
 import { linkSocketPath } from '../engines/link-path.js';
 import { connectLocalLink } from '../engines/local-link.js';
+import { done } from './books-bench.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
 
 const seed = Number.parseInt(process.env['CRASH_SEED'] ?? String(randomInt(2 ** 31)), 10);
@@ -184,8 +185,8 @@ test('killed inside of a transaction, nothing of the group has happened; right a
     assert.equal(signal, 'SIGKILL');
     const opened = openLmdbLedgerStore(directory, Date.now);
     assert.ok(opened.ok);
-    assert.deepEqual(await opened.value.verify(), []);
-    assert.equal((await opened.value.totals()).outcomes, settled);
+    assert.deepEqual(await done(opened.value.verify()), []);
+    assert.equal((await done(opened.value.totals())).outcomes, settled);
     await opened.value.close();
   }
 });
@@ -208,11 +209,11 @@ async function checkBooks(dataDir: string, outcomes: ReadonlyMap<string, Outcome
   const opened = openLmdbLedgerStore(join(dataDir, 'ledger'), Date.now);
   assert.ok(opened.ok);
   const store = opened.value;
-  assert.deepEqual(await store.verify(), []);
-  const totals = await store.totals();
+  assert.deepEqual(await done(store.verify()), []);
+  const totals = await done(store.totals());
   assert.equal(totals.entriesSum, 0);
   assert.equal(totals.outcomes, outcomes.size);
-  const page = await store.outcomes(0, outcomes.size);
+  const page = await done(store.outcomes(0, outcomes.size));
   for (const outcome of page.outcomes) assert.deepEqual(outcome, outcomes.get(outcome.id));
   const spent = new Map<string, number>();
   const settled = new Map<string, number>();
@@ -222,7 +223,7 @@ async function checkBooks(dataDir: string, outcomes: ReadonlyMap<string, Outcome
     settled.set(round, (settled.get(round) ?? 0) + amount);
   }
   for (let i = 0; i < INVESTORS; i++) {
-    const account = await store.account(`investor-${i}`, 1);
+    const account = await done(store.account(`investor-${i}`, 1));
     assert.equal(account?.balance, OPENING - (spent.get(`investor-${i}`) ?? 0));
     assert.ok(account.balance >= 0);
   }

@@ -173,7 +173,11 @@ class Ledger implements RunningLedger {
       backlog: () => this.#processor.backlog,
       lagS: () => this.#processor.lagS(),
       edgeConnected: () => bus.connected,
-      balancesQueued: async () => (await store.totals()).balancesQueued,
+      // A gauge without a value, rather than a wrong one, while the store is away.
+      balancesQueued: async () => {
+        const totals = await store.totals();
+        return totals.ok ? totals.value.balancesQueued : Number.NaN;
+      },
     });
     const handler = this.#processor.accept.bind(this.#processor);
     bus.subscribe(TOPICS.investments, handler, { maxInFlight: LINK_WINDOW_MESSAGES });
