@@ -29,6 +29,5 @@ async function start(config: Config, logger: Logger): Promise<Result<Service & {
   const started = await startLedger({ dataDir, adminHost, ledgerPort, ratePerS, token: token.value }, logger);
   if (!started.ok) return started;
   const ledger = started.value;
-  const failed = ledger.failed.then((message) => ({ message, exitCode: EXIT.internal }));
-  return ok({ port: ledger.adminPort, stop: () => ledger.stop(), failed });
+  return ok({ port: ledger.adminPort, stop: () => ledger.stop(), failed: ledger.failed });
 }

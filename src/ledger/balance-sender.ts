@@ -5,13 +5,14 @@ import type { Logger } from 'pino';
 import { LEDGER_BALANCES_BATCH_MAX, LEDGER_RETRY_MAX_MS, LEDGER_RETRY_MIN_MS } from '../core/limits.js';
 import { encodeMessage, TOPICS } from '../core/messages.js';
 import type { Publisher } from '../engines/bus.js';
-import type { LedgerStore } from './store.js';
+import type { LedgerStore, StoreFailure } from './store.js';
+import { storeFailure } from './store-failure.js';
 
 export interface BalanceSenderModules {
   readonly store: LedgerStore;
   readonly publisher: Publisher;
   readonly logger: Logger;
-  readonly onFatal: (message: string) => void;
+  readonly onFatal: (failure: StoreFailure) => void;
 }
 
 export class BalanceSender {
@@ -36,7 +37,7 @@ export class BalanceSender {
     if (this.#stopped || this.#running !== null || !this.#modules.publisher.connected) return;
     clearTimeout(this.#retryTimer);
     this.#running = this.#run()
-      .catch((error: unknown) => this.#modules.onFatal((error as Error).message))
+      .catch((error: unknown) => this.#modules.onFatal(storeFailure(error)))
       .finally(() => {
         this.#running = null;
         // A kick that came while the last run was ending.

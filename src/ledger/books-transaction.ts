@@ -32,6 +32,14 @@ export interface BooksReader {
   round(round: string): RoundRow | undefined;
 }
 
+/** What the books' process knows besides its rows. */
+export interface BooksContext {
+  /** Outbox rows up to here are with the edge or done: a change now needs a new one. */
+  readonly outboxTaken: number;
+  /** True when the books have been claimed: then epochs of rounds count. */
+  readonly checksEpochs: boolean;
+}
+
 /** Every row that a change makes or replaces. Accounts and entries are sorted by their key. */
 export interface Changes {
   readonly accounts: readonly (readonly [name: string, row: AccountRow])[];
@@ -48,21 +56,25 @@ export interface Changes {
 export class BooksTransaction {
   readonly #reader: BooksReader;
   readonly #meta: Meta;
-  /** Outbox rows up to here are with the edge or done: a change now needs a new one. */
   readonly #outboxTaken: number;
   readonly #accounts = new Map<string, Account | null>();
   readonly #changed = new Set<string>();
   readonly #entries: (readonly [name: string, version: number, row: EntryRow])[] = [];
+  /** Epochs of rounds are checked. */
+  readonly #checksEpochs: boolean;
   readonly #rounds = new Map<string, RoundRow>();
+  /** The highest epoch of each round that has been looked at. */
+  readonly #epochs = new Map<string, number>();
   readonly #decisions = new Map<string, Decision>();
   readonly #outcomes: (readonly [position: number, row: OutcomeRow])[] = [];
   readonly #transfers: (readonly [id: string, row: TransferRow])[] = [];
   readonly #outbox: (readonly [position: number, investor: string])[] = [];
 
-  constructor(reader: BooksReader, meta: Meta, outboxTaken: number) {
+  constructor(reader: BooksReader, meta: Meta, context: BooksContext) {
     this.#reader = reader;
     this.#meta = copyOfMeta(meta);
-    this.#outboxTaken = outboxTaken;
+    this.#outboxTaken = context.outboxTaken;
+    this.#checksEpochs = context.checksEpochs;
   }
 
   /** The account as this change sees it; null when there is none. */
@@ -78,6 +90,16 @@ export class BooksTransaction {
   /** What the id was used for before, by this change too. */
   decision(id: string): Decision | undefined {
     return this.#decisions.get(id) ?? this.#reader.decision(id);
+  }
+
+  /** The highest epoch of the round, this one included; it stays so. `epoch` itself when epochs do not count. */
+  noteEpoch(round: string, epoch: number): number {
+    if (!this.#checksEpochs) return epoch;
+    const seen = this.#epochs.get(round) ?? this.#reader.round(round)?.epoch ?? 0;
+    if (epoch > seen) this.round(round).epoch = epoch;
+    const newest = Math.max(seen, epoch);
+    this.#epochs.set(round, newest);
+    return newest;
   }
 
   /** The round's row, to be changed in place; an empty one when the round is new. */
@@ -145,7 +167,7 @@ export class BooksTransaction {
 
   /** Everything to write; the last call. Null when nothing has changed. */
   changes(): Changes | null {
-    if (this.#changed.size === 0 && this.#outcomes.length === 0) return null;
+    if (this.#changed.size === 0 && this.#rounds.size === 0) return null;
     return {
       accounts: [...this.#changed].sort().map((name) => {
         const account = this.#accounts.get(name);

@@ -2,21 +2,14 @@
 // the working set of a change. Pure: the time is passed in.
 
 import type { InvestorLine } from '../core/investor-lines.js';
-import { DECLINE_REASONS, type DeclineReason, type InvestmentMessage } from '../core/messages.js';
+import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { EXTERNAL, escrowAccount, investorAccount, storedKind, storedName } from './accounts.js';
 import type { BooksTransaction } from './books-transaction.js';
 import { declineReason } from './decision.js';
-import { outcomeOf, outcomeRow, type RoundRow } from './ledger-rows.js';
+import { noteDeclined, outcomeOf, outcomeRow } from './ledger-rows.js';
 import { refusedLine, refusedTransfer, sameInvestment, sameTransfer } from './refusals.js';
-import type {
-  OpenedAccounts,
-  Refusal,
-  RoundTotals,
-  Settlement,
-  TransferDone,
-  TransferRequest,
-} from './store.js';
+import type { OpenedAccounts, Refusal, Settlement, TransferDone, TransferRequest } from './store.js';
 
 /** Decides an investment and moves its money, or says what was decided before. */
 export function settleOne(
@@ -24,6 +17,8 @@ export function settleOne(
   investment: InvestmentMessage,
   nowMs: () => number,
 ): Settlement {
+  const newest = books.noteEpoch(investment.round, investment.epoch);
+  if (investment.epoch < newest) return { kind: 'stale', epoch: newest };
   const earlier = books.decision(investment.id);
   if (earlier !== undefined) {
     if (earlier.kind === 'investment') return sameInvestment(investment, earlier.outcome);
@@ -102,35 +97,3 @@ export function makeTransfer(
   books.addTransfer(id, [request.from, request.to, amount, currency, atMs]);
   return ok({ at: new Date(atMs).toISOString(), isReplay: false });
 }
-
-/** A round's row and its escrow as the outside sees them. */
-export function roundTotals(
-  round: string,
-  row: RoundRow,
-  escrow: { readonly currency: string; readonly balance: number } | null,
-): RoundTotals {
-  return {
-    round,
-    currency: escrow?.currency ?? null,
-    cap: row.cap,
-    settled: row.settled,
-    declined: byReason(row.declined),
-    settledCount: row.settledCount,
-    declinedCount: byReason(row.declinedCount),
-    escrow: escrow?.balance ?? 0,
-    transferred: row.transferred,
-  };
-}
-
-function noteDeclined(round: RoundRow, reason: DeclineReason, amount: number): void {
-  const index = DECLINE_REASONS.indexOf(reason);
-  // A statistic, not money: it stops at the largest exact integer instead of going wrong.
-  round.declined[index] = Math.min(Number.MAX_SAFE_INTEGER, (round.declined[index] ?? 0) + amount);
-  round.declinedCount[index] = (round.declinedCount[index] ?? 0) + 1;
-}
-
-const byReason = (values: readonly number[]): Record<DeclineReason, number> =>
-  Object.fromEntries(DECLINE_REASONS.map((reason, index) => [reason, values[index] ?? 0])) as Record<
-    DeclineReason,
-    number
-  >;

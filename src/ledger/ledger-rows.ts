@@ -8,6 +8,7 @@ import {
   type InvestmentMessage,
   type OutcomeMessage,
 } from '../core/messages.js';
+import type { RoundTotals } from './store.js';
 
 export interface Account {
   currency: string;
@@ -139,6 +140,8 @@ export interface RoundRow {
   declined: number[];
   declinedCount: number[];
   transferred: number;
+  /** Highest epoch of a message, once epochs are checked. */
+  epoch?: number;
 }
 
 export const newRound = (): RoundRow => ({
@@ -156,6 +159,34 @@ export const copyOfRound = (row: RoundRow): RoundRow => ({
   declinedCount: [...row.declinedCount],
 });
 
+export function noteDeclined(round: RoundRow, reason: DeclineReason, amount: number): void {
+  const index = DECLINE_REASONS.indexOf(reason);
+  // A statistic, not money: it stops at the largest exact integer instead of going wrong.
+  round.declined[index] = Math.min(Number.MAX_SAFE_INTEGER, (round.declined[index] ?? 0) + amount);
+  round.declinedCount[index] = (round.declinedCount[index] ?? 0) + 1;
+}
+
+const byReason = (values: readonly number[]): Record<DeclineReason, number> =>
+  Object.fromEntries(DECLINE_REASONS.map((reason, index) => [reason, values[index] ?? 0])) as Record<
+    DeclineReason,
+    number
+  >;
+
+/** @param escrow the account of the round's escrow, when there is one */
+export function roundTotals(round: string, row: RoundRow, escrow: AccountRow | undefined): RoundTotals {
+  return {
+    round,
+    currency: escrow?.[0] ?? null,
+    cap: row.cap,
+    settled: row.settled,
+    declined: byReason(row.declined),
+    settledCount: row.settledCount,
+    declinedCount: byReason(row.declinedCount),
+    escrow: escrow?.[1] ?? 0,
+    transferred: row.transferred,
+  };
+}
+
 /** Sums over all accounts of one currency, by kind; they add up to zero. */
 export interface CurrencyTotals {
   investor: number;
@@ -171,6 +202,8 @@ export interface Meta {
   accounts: number;
   entries: number;
   totals: Record<string, CurrencyTotals>;
+  /** Highest fencing token that has claimed the books; absent before the first. */
+  token?: number;
 }
 
 export const newMeta = (): Meta => ({

@@ -5,9 +5,9 @@ import type { InvestorLine } from '../core/investor-lines.js';
 import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { escrowAccount, investorAccount } from './accounts.js';
-import { makeTransfer, openLines, roundTotals, settleOne } from './books.js';
+import { makeTransfer, openLines, settleOne } from './books.js';
 import { type BooksReader, BooksTransaction, type Changes, type Decision } from './books-transaction.js';
-import { type AccountRow, accountOf, type EntryRow, type Meta, newMeta, outcomeOf } from './ledger-rows.js';
+import { type AccountRow, type EntryRow, type Meta, newMeta, outcomeOf, roundTotals } from './ledger-rows.js';
 import { type LedgerDbs, openLedgerDbs } from './lmdb-dbs.js';
 import { quickFaults, verifyBooks } from './lmdb-verify.js';
 import type {
@@ -19,12 +19,12 @@ import type {
   OpenedAccounts,
   OutcomePage,
   Refusal,
-  RoundTotals,
   Settlement,
   StoreFailure,
   TransferDone,
   TransferRequest,
 } from './store.js';
+import { FencedError, storeFailure } from './store-failure.js';
 
 /** Opens the books, made when missing, and checks their sums; fails with a message for the operator. */
 export function openLmdbLedgerStore(directory: string, nowMs: () => number): Result<LedgerStore, string> {
@@ -45,14 +45,16 @@ export function openLmdbLedgerStore(directory: string, nowMs: () => number): Res
 }
 
 class LmdbLedgerStore implements LedgerStore {
-  readonly failed: Promise<string>;
+  readonly failed: Promise<StoreFailure>;
   readonly #dbs: LedgerDbs;
   readonly #reader: BooksReader;
   readonly #nowMs: () => number;
   #meta: Meta;
   #outboxTaken: number;
+  /** The token that this process has claimed the books with; null: it needs none. */
+  #token: number | null = null;
   #failure: Error | null = null;
-  #reportFailure: ((message: string) => void) | null = null;
+  #reportFailure: ((failure: StoreFailure) => void) | null = null;
 
   constructor(dbs: LedgerDbs, meta: Meta, nowMs: () => number) {
     this.#dbs = dbs;
@@ -73,8 +75,29 @@ class LmdbLedgerStore implements LedgerStore {
         this.#change((books) => group.map((investment) => settleOne(books, investment, this.#nowMs))),
       );
     } catch (error) {
-      return err({ message: (error as Error).message, isFatal: true });
+      return err(storeFailure(error));
     }
+  }
+
+  async fencingToken(): Promise<number> {
+    return this.#dbs.meta.get('ledger')?.token ?? 0;
+  }
+
+  async claim(token: number): Promise<Result<void, StoreFailure>> {
+    this.#token = token;
+    try {
+      this.#transaction(() => {
+        this.#meta = { ...this.#meta, token };
+        this.#dbs.meta.putSync('ledger', this.#meta);
+      });
+      return ok(undefined);
+    } catch (error) {
+      return err(storeFailure(error));
+    }
+  }
+
+  async roundEpoch(round: string): Promise<number> {
+    return this.#dbs.rounds.get(round)?.epoch ?? 0;
   }
 
   async openAccounts(lines: readonly InvestorLine[]): Promise<Result<OpenedAccounts, Refusal>> {
@@ -105,11 +128,9 @@ class LmdbLedgerStore implements LedgerStore {
   }
 
   async totals(): Promise<Result<LedgerTotals, never>> {
-    const rounds: RoundTotals[] = [];
-    for (const { key, value } of this.#dbs.rounds.getRange({})) {
-      const escrow = this.#reader.account(escrowAccount(key));
-      rounds.push(roundTotals(key, value, escrow === undefined ? null : accountOf(escrow)));
-    }
+    const rounds = [...this.#dbs.rounds.getRange({})].map(({ key, value }) =>
+      roundTotals(key, value, this.#reader.account(escrowAccount(key))),
+    );
     const { totals, accounts, entries, nextOutcome } = this.#meta;
     let entriesSum = 0;
     for (const { investor, escrow, external } of Object.values(totals))
@@ -165,7 +186,8 @@ class LmdbLedgerStore implements LedgerStore {
   #change<T>(decide: (books: BooksTransaction, atMs: number) => T): T {
     let meta = this.#meta;
     const result = this.#transaction(() => {
-      const books = new BooksTransaction(this.#reader, this.#meta, this.#outboxTaken);
+      const context = { outboxTaken: this.#outboxTaken, checksEpochs: this.#token !== null };
+      const books = new BooksTransaction(this.#reader, this.#meta, context);
       const decided = decide(books, this.#nowMs());
       const changes = books.changes();
       if (changes !== null) {
@@ -182,10 +204,15 @@ class LmdbLedgerStore implements LedgerStore {
   #transaction<T>(change: () => T): T {
     if (this.#failure !== null) throw this.#failure;
     try {
-      return this.#dbs.env.transactionSync(change);
+      return this.#dbs.env.transactionSync(() => {
+        // Read anew: another process may have claimed the books since.
+        const claimed = this.#dbs.meta.get('ledger')?.token ?? 0;
+        if (this.#token !== null && claimed > this.#token) throw new FencedError(claimed, this.#token);
+        return change();
+      });
     } catch (error) {
       this.#failure = error as Error;
-      this.#reportFailure?.(this.#failure.message);
+      this.#reportFailure?.(storeFailure(error));
       throw error;
     }
   }

@@ -21,7 +21,7 @@ import { BalanceSender } from './balance-sender.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
 import { LedgerMetrics } from './metrics.js';
 import { Processor } from './processor.js';
-import type { LedgerStore } from './store.js';
+import type { LedgerStore, StoreFailure } from './store.js';
 import { TokenBucket } from './token-bucket.js';
 
 export interface LedgerOptions {
@@ -35,6 +35,7 @@ export interface LedgerOptions {
   readonly token: TokenOptions;
 }
 
+/** Why it cannot start, or go on. */
 export interface LedgerStartFailure {
   /** What the process should exit with. */
   readonly exitCode: ExitCode;
@@ -43,8 +44,8 @@ export interface LedgerStartFailure {
 
 export interface RunningLedger {
   readonly adminPort: number;
-  /** Resolves, with a message, when the ledger can no longer go on; the process should then exit non-zero. */
-  readonly failed: Promise<string>;
+  /** Resolves when the ledger can no longer go on. */
+  readonly failed: Promise<LedgerStartFailure>;
   /** Not ready; the group in work is finished and handed over; the rest goes back to the sender; everything closed. */
   stop(): Promise<void>;
 }
@@ -105,7 +106,7 @@ interface LedgerModules {
 
 /** The parts of a ledger, and their order. */
 class Ledger implements RunningLedger {
-  readonly failed: Promise<string>;
+  readonly failed: Promise<LedgerStartFailure>;
   readonly #options: LedgerOptions;
   readonly #modules: LedgerModules;
   readonly #metrics = new LedgerMetrics();
@@ -119,13 +120,13 @@ class Ledger implements RunningLedger {
     this.#options = options;
     this.#modules = modules;
     const { store, bus, logger } = modules;
-    let onFatal: ((message: string) => void) | undefined;
+    let onFatal: ((failure: StoreFailure) => void) | undefined;
     this.failed = new Promise((resolve) => {
-      onFatal = (message) => {
+      onFatal = ({ message, isFenced }) => {
         if (this.#phase === 'failed') return;
         this.#phase = 'failed';
-        logger.fatal({ problem: message }, 'ledger: cannot go on');
-        resolve(message);
+        logger.fatal({ problem: message }, isFenced ? 'ledger: fenced' : 'ledger: cannot go on');
+        resolve({ message, exitCode: isFenced ? EXIT.tryAgain : EXIT.internal });
       };
     });
     const fatal = must(onFatal, 'onFatal');

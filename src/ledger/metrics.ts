@@ -17,9 +17,22 @@ export interface LedgerGauges {
 const LOOP_RESOLUTION_MS = 10;
 
 /** What became of a message. */
-export type Processed = 'settled' | (typeof DECLINE_REASONS)[number] | 'replayed' | 'conflict' | 'poison';
+export type Processed =
+  | 'settled'
+  | (typeof DECLINE_REASONS)[number]
+  | 'replayed'
+  | 'conflict'
+  | 'stale'
+  | 'poison';
 
-const PROCESSED: readonly Processed[] = ['settled', ...DECLINE_REASONS, 'replayed', 'conflict', 'poison'];
+const PROCESSED: readonly Processed[] = [
+  'settled',
+  ...DECLINE_REASONS,
+  'replayed',
+  'conflict',
+  'stale',
+  'poison',
+];
 
 export class LedgerMetrics {
   readonly #registry = new Registry();

@@ -55,7 +55,7 @@ async function bench(
     metrics,
     logger: pino({ level: 'silent' }),
     nowMs: Date.now,
-    onFatal: (problem) => fatal.push(problem),
+    onFatal: ({ message }) => fatal.push(message),
   });
   const metric = async (name: string): Promise<string> =>
     (await metrics.text()).body.split('\n').find((line) => line.startsWith(name)) ?? '';
@@ -225,7 +225,7 @@ test('a store that fails for good ends the processor; one that is away for a mom
     ...wrap(store),
     settle: async (group) => {
       const isFatal = failures.shift();
-      return isFatal === undefined ? store.settle(group) : err({ message: 'disk', isFatal });
+      return isFatal === undefined ? store.settle(group) : err({ message: 'disk', isFatal, isFenced: false });
     },
   }));
   const first = deliver('a');
@@ -241,8 +241,39 @@ test('a store that fails for good ends the processor; one that is away for a mom
   assert.equal(publisher.published.length, 0);
 });
 
+test('an older epoch is dropped, counted and told nothing; sent again by the owner of now, the same one settles', async (t) => {
+  const { processor, publisher, store, metric } = await bench(t);
+  assert.ok((await store.claim(1)).ok);
+  const owner = deliver('a', { epoch: 5 });
+  processor.accept(owner);
+  (await publisher.next(0)).answer(ok(undefined));
+  await owner.ended;
+  const late = deliver('b', { epoch: 4 });
+  processor.accept(late);
+  await late.ended;
+  assert.equal(late.how, 'finished');
+  assert.equal(publisher.published.length, 1);
+  const stale = 'openbell_ledger_investments_total{outcome="stale"}';
+  assert.equal(await metric(stale), `${stale} 1`);
+  // Both in hand at once, the older first: it is one investment, and the owner of now has asked for it.
+  const [older, again] = [deliver('b', { epoch: 4 }), deliver('b', { epoch: 5 })];
+  processor.accept(older);
+  processor.accept(again);
+  const { outcomes, answer } = await publisher.next(1);
+  assert.deepEqual(
+    outcomes.map(({ id }) => id),
+    ['b'],
+  );
+  answer(ok(undefined));
+  await again.ended;
+  assert.equal(again.how, 'finished');
+});
+
 const wrap = (store: LedgerStore): LedgerStore => ({
   failed: store.failed,
+  fencingToken: () => store.fencingToken(),
+  claim: (token) => store.claim(token),
+  roundEpoch: (round) => store.roundEpoch(round),
   settle: (group) => store.settle(group),
   openAccounts: (lines) => store.openAccounts(lines),
   transfer: (request) => store.transfer(request),

@@ -18,19 +18,20 @@ import { err, ok, type Result } from '../core/result.js';
 import { ROUND_ID_PATTERN } from '../core/round.js';
 import type { Message, Publisher } from '../engines/bus.js';
 import type { LedgerMetrics } from './metrics.js';
-import type { LedgerStore, Settlement } from './store.js';
+import type { LedgerStore, Settlement, StoreFailure } from './store.js';
+import { storeFailure } from './store-failure.js';
 import type { TokenBucket } from './token-bucket.js';
 
 export interface ProcessorModules {
-  readonly store: LedgerStore;
+  readonly store: Pick<LedgerStore, 'settle'>;
   readonly publisher: Publisher;
   readonly bucket: TokenBucket;
   readonly metrics: LedgerMetrics;
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** The store can no longer be trusted; the process must end. Called once. */
-  readonly onFatal: (message: string) => void;
+  /** The process must end: the store can no longer be trusted, or is another ledger's. */
+  readonly onFatal: (failure: StoreFailure) => void;
 }
 
 /** A message in hand. */
@@ -142,13 +143,16 @@ export class Processor {
     twin.message = message;
     // Sent again after the cap was raised: the larger one counts.
     if (investment.cap > twin.investment.cap) twin.investment = { ...twin.investment, cap: investment.cap };
+    // Sent again by a later owner: it is not stale because an earlier one sent it first.
+    if (investment.epoch > twin.investment.epoch)
+      twin.investment = { ...twin.investment, epoch: investment.epoch };
   }
 
   #start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#run()
-      .catch((error: unknown) => this.#modules.onFatal((error as Error).message))
+      .catch((error: unknown) => this.#modules.onFatal(storeFailure(error)))
       .finally(() => {
         this.#isRunning = false;
         this.#reportIdle();
@@ -182,23 +186,22 @@ export class Processor {
       logger.error({ problem: settled.error.message }, 'ledger: the store failed');
       if (settled.error.isFatal) {
         this.#stopped = true;
-        onFatal(settled.error.message);
+        onFatal(settled.error);
         return false;
       }
       for (const held of group) this.#giveBack(held, retryMs(held.message.attempts));
       return true;
     }
     metrics.committed(group.length, performance.now() - startedMs);
-    const isReplay = (settlement: Settlement): boolean =>
-      settlement.kind === 'conflict' || settlement.isReplay;
-    bucket.giveBack(settled.value.filter(isReplay).length);
+    const isFree = (settlement: Settlement): boolean => settlement.kind !== 'outcome' || settlement.isReplay;
+    bucket.giveBack(settled.value.filter(isFree).length);
     const bodies: Uint8Array[] = [];
     const handedOver: Held[] = [];
     for (const [index, held] of group.entries()) {
       const settlement = settled.value[index];
       if (settlement === undefined) continue;
       this.#count(held, settlement, nowMs());
-      if (settlement.kind === 'conflict') {
+      if (settlement.kind !== 'outcome') {
         this.#finish(held);
         continue;
       }
@@ -218,6 +221,9 @@ export class Processor {
         { id, problem: settlement.detail },
         'ledger: an investment conflicts with the books; it is dropped',
       );
+    } else if (settlement.kind === 'stale') {
+      metrics.processed('stale');
+      logger.warn({ id, epoch: settlement.epoch }, 'ledger: an investment of an older epoch is dropped');
     } else if (settlement.isReplay) {
       metrics.processed('replayed');
     } else {
@@ -240,7 +246,7 @@ export class Processor {
           else this.#giveBack(held, retryMs(held.message.attempts));
         }
       })
-      .catch((error: unknown) => this.#modules.onFatal((error as Error).message))
+      .catch((error: unknown) => this.#modules.onFatal(storeFailure(error)))
       .finally(() => {
         this.#handOvers--;
         this.#reportIdle();

@@ -10,12 +10,19 @@ export type Settlement =
   /** Decided now, or long ago: the same outcome again, to the byte. */
   | { readonly kind: 'outcome'; readonly outcome: OutcomeMessage; readonly isReplay: boolean }
   /** The id belongs to another investment or transfer: nothing was changed. */
-  | { readonly kind: 'conflict'; readonly detail: string };
+  | { readonly kind: 'conflict'; readonly detail: string }
+  /**
+   * It was published under an older epoch than the store has seen for its round: nothing was changed, and no outcome
+   * is told. Whoever owns the round now publishes all that is unconfirmed under its own epoch. Only after `claim`.
+   */
+  | { readonly kind: 'stale'; readonly epoch: number };
 
 export interface StoreFailure {
   readonly message: string;
   /** False: try again later. True: this process must not go on with this store. */
   readonly isFatal: boolean;
+  /** Another ledger has claimed the store, or this one's lease has run out. Then `isFatal` is true as well. */
+  readonly isFenced: boolean;
 }
 
 export interface EntryView {
@@ -115,10 +122,22 @@ export interface BalanceBatch {
   readonly upTo: number;
 }
 
-/** Methods reject only when the store can no longer be trusted. */
+/** Methods reject only when the store can no longer be trusted, or is another ledger's. */
 export interface LedgerStore {
-  /** Resolves, with a message, when it can no longer be trusted: the process must end. */
-  readonly failed: Promise<string>;
+  /** Resolves when it can no longer be trusted, or is another ledger's: the process must end. */
+  readonly failed: Promise<StoreFailure>;
+  /** The highest fencing token that has ever claimed this store; 0 when none has. */
+  fencingToken(): Promise<number>;
+  /**
+   * Makes `token` the highest one, durably; refused (fenced, fatal) when a higher one has claimed the store. From then
+   * on every change of this process is made under it: each checks, as part of its own transaction, that no higher token
+   * has claimed the store meanwhile, and is refused for good if one has. It also begins the check of epochs: `settle`
+   * remembers the highest epoch of each round, durably, and calls older ones stale. A store that nobody has claimed in
+   * this process (one machine, kept by its directory lock) checks neither. At most once, before any change.
+   */
+  claim(token: number): Promise<Result<void, StoreFailure>>;
+  /** The highest epoch that a settled message of this round has had since epochs are checked; 0 when there is none. */
+  roundEpoch(round: string): Promise<number>;
   /** Applies a group in order, as one transaction; when it resolves the outcomes are durable. */
   settle(group: readonly InvestmentMessage[]): Promise<Result<readonly Settlement[], StoreFailure>>;
   /** Opens accounts, all or none; one that exists keeps its balance and may change its eligibility. */

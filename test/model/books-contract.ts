@@ -64,10 +64,11 @@ export function booksModelContract(newBooks: (t: TestContext) => Promise<Books>,
         for (const step of commands) {
           if ('settle' in step) {
             const settled = await settle(store, ...step.settle);
-            const seen = settled.map((each) => (each.kind === 'conflict' ? 'conflict' : each.outcome));
             assert.deepEqual(
-              seen.map((each) =>
-                each === 'conflict' ? each : { verdict: each.reason ?? each.state, balance: each.balance },
+              settled.map((each) =>
+                each.kind === 'outcome'
+                  ? { verdict: each.outcome.reason ?? each.outcome.state, balance: each.outcome.balance }
+                  : each.kind,
               ),
               step.settle.map((message) => model.settle(message)),
             );
