@@ -1,5 +1,6 @@
 // Runs the compiled tests: `node test/run.mjs [PART-OF-A-PATH ...]`. A file's suffix says what it needs and so how it
-// is run: pure and LMDB tests two at a time, everything that starts processes or needs a tool of the host by itself.
+// is run: pure and LMDB tests two at a time, everything that starts processes or needs a tool of the host by itself, and
+// the tests of Cassandra at the end, when one server has been started for all of them.
 // The last line is `N passed, N failed, N skipped`; what was skipped, and why, is listed above it.
 
 import { setMaxListeners } from 'node:events';
@@ -15,6 +16,7 @@ const FOLDERS = ['src', 'test', 'native-bench'];
 /** Suffixes of tests that share nothing but CPU. All others have the machine to themselves. */
 const TOGETHER = [/^[^.]+\.test\.js$/, /\.lmdb\.test\.js$/];
 const TOGETHER_AT_A_TIME = 2;
+const CASSANDRA = /\.cassandra\.test\.js$/;
 const FILE_TIMEOUT_MS = 5 * 60_000;
 const TOTAL_TIMEOUT_MS = Number.parseInt(process.env.TEST_TIMEOUT_MS ?? `${40 * 60_000}`, 10);
 /** Set where every tool is installed (as in .ci/run): there a test that does not run is a failure. */
@@ -78,7 +80,25 @@ if (files.length === 0) {
 const together = files.filter((file) =>
   TOGETHER.some((suffix) => suffix.test(file.slice(file.lastIndexOf('/') + 1))),
 );
-const alone = files.filter((file) => !together.includes(file));
+const cassandra = files.filter((file) => CASSANDRA.test(file));
+const alone = files.filter((file) => !together.includes(file) && !cassandra.includes(file));
+
+/** Runs the tests of Cassandra beside the server that they share. */
+async function runCassandraGroup(signal) {
+  if (cassandra.length === 0 || signal.aborted) return;
+  const { startForCassandraTests } = await import('../dist/test/harness/run-engines.js');
+  let stop;
+  try {
+    stop = await startForCassandraTests();
+    await runGroup(cassandra, 1, signal);
+  } catch (error) {
+    console.error(error);
+    counts.failed += 1;
+    failed.push('the Cassandra that the tests share');
+  } finally {
+    await stop?.();
+  }
+}
 
 const timeout = new AbortController();
 setMaxListeners(0, timeout.signal); // one listener a file
@@ -89,6 +109,7 @@ const timer = setTimeout(() => {
 }, TOTAL_TIMEOUT_MS);
 await runGroup(together, TOGETHER_AT_A_TIME, timeout.signal);
 if (!timeout.signal.aborted) await runGroup(alone, 1, timeout.signal);
+await runCassandraGroup(timeout.signal);
 clearTimeout(timer);
 
 if (failed.length > 0)
