@@ -86,9 +86,19 @@ export async function inFlight<T>(items: readonly T[], work: (item: T) => Promis
   if (failures.length > 0) throw failures[0];
 }
 
+const { responseErrorCodes } = types;
+/** Answers that will be the same later: the request, the tables or the rights are not what they should be. */
+const REFUSALS: readonly number[] = [
+  responseErrorCodes.syntaxError,
+  responseErrorCodes.unauthorized,
+  responseErrorCodes.invalid,
+  responseErrorCodes.configError,
+];
+
 /** True for what a network or a server may say on any day: the same again, later. */
 export function isAway(error: unknown): boolean {
-  if (error instanceof errors.DriverError) return true;
+  if (error instanceof errors.ResponseError) return !REFUSALS.includes(error.code);
+  if (error instanceof errors.DriverError) return !(error instanceof errors.ArgumentError);
   // An error of a socket, as the system gives it.
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
 }

@@ -49,7 +49,7 @@ export const positionBucket = (position: number): number =>
   Math.floor(position / LEDGER_POSITION_BUCKET_ROWS);
 
 /** Ids that follow each other share a partition, which a group of investments then reads and writes as a whole. */
-export const prefixOf = (id: string): string => id.slice(0, -2);
+export const prefixOf = (id: string): string => id.slice(0, -2) || '-';
 
 /** All rows of a change, whose position is also their timestamp. */
 export function tableWrites(position: number, change: LogChange): readonly PartitionWrite[] {
