@@ -28,7 +28,7 @@
 import type { Client } from 'cassandra-driver';
 import type { Logger } from 'pino';
 import type { InvestorLine } from '../core/investor-lines.js';
-import { LEDGER_DRAIN_MS } from '../core/limits.js';
+import { LEDGER_DRAIN_MS, LEDGER_STORE_DEADLINE_MS } from '../core/limits.js';
 import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { escrowAccount, investorAccount } from './accounts.js';
@@ -66,6 +66,8 @@ export interface CassandraLedgerOptions {
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
+  /** How long a change or a reading waits for Cassandra; the usual time when absent. */
+  readonly deadlineMs?: number;
 }
 
 /** Opens the books: reads where the tables are and the log from there on. A failure that is fatal is of the books. */
@@ -76,7 +78,7 @@ export async function openCassandraLedgerStore(
   const cql = new Cql(client);
   const reader = new TablesReader(cql);
   const state = new BooksState();
-  const turns = new Turns();
+  const turns = new Turns(options.deadlineMs ?? LEDGER_STORE_DEADLINE_MS);
   try {
     await restore(state, reader);
     const books = new Books(new LedgerLog(cql), state);

@@ -1,7 +1,7 @@
 // Changes of the books in Cassandra take turns. One that Cassandra keeps from being made is tried again until its
 // deadline and then answered with "try again later"; anything else that goes wrong ends the store for good.
 
-import { LEDGER_RETRY_MIN_MS, LEDGER_STORE_DEADLINE_MS, LEDGER_TURNS_WAITING_MAX } from '../core/limits.js';
+import { LEDGER_RETRY_MIN_MS, LEDGER_TURNS_WAITING_MAX } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { isAway } from './cassandra-cql.js';
 import type { StoreFailure } from './store.js';
@@ -18,12 +18,15 @@ export class Turns {
   /** Resolves when nothing may be changed any more. */
   readonly failed: Promise<StoreFailure>;
   #reportFailure: ((failure: StoreFailure) => void) | null = null;
+  readonly #deadlineMs: number;
   #failure: unknown = null;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closed = false;
 
-  constructor() {
+  /** @param deadlineMs how long a change or a reading may take, its wait included */
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
@@ -31,7 +34,7 @@ export class Turns {
 
   /** Runs `work` when those before it are done, again and again if need be; rejects when the store has failed. */
   run<T>(work: (deadlineMs: number) => Promise<T>): Promise<Result<T, StoreFailure>> {
-    const deadlineMs = performance.now() + LEDGER_STORE_DEADLINE_MS;
+    const deadlineMs = performance.now() + this.#deadlineMs;
     if (this.#waiting >= LEDGER_TURNS_WAITING_MAX)
       return Promise.resolve(err(away('too much waits for its turn')));
     this.#waiting++;
@@ -47,7 +50,7 @@ export class Turns {
   async read<T>(work: (deadlineMs: number) => Promise<T>): Promise<Result<T, StoreFailure>> {
     if (this.#failure !== null) throw this.#failure;
     try {
-      return ok(await work(performance.now() + LEDGER_STORE_DEADLINE_MS));
+      return ok(await work(performance.now() + this.#deadlineMs));
     } catch (error) {
       if (isForNow(error)) return err(away((error as Error).message));
       throw this.fail(error);

@@ -3,16 +3,21 @@
 import { after, before } from 'node:test';
 import { type SharedCassandra, sharedCassandra } from '../../test/harness/shared-cassandra.js';
 import { booksModelContract } from '../../test/model/books-contract.js';
-import { cassandraBooks } from './cassandra-bench.js';
+import { emptyBooks, newKeyspace, shutdownClients } from './cassandra-bench.js';
 import { assertLedgerStoreContract } from './ledger-store-contract.js';
 
 const MODEL_RUNS = 8;
 
 let server: SharedCassandra;
+let keyspace: string;
 before(async () => {
   server = await sharedCassandra();
+  keyspace = await newKeyspace(server);
 });
-after(() => server.release());
+after(async () => {
+  await shutdownClients();
+  await server.release();
+});
 
-assertLedgerStoreContract((t) => cassandraBooks(t, server));
-booksModelContract((t) => cassandraBooks(t, server), MODEL_RUNS);
+assertLedgerStoreContract(() => emptyBooks(server, keyspace));
+booksModelContract(() => emptyBooks(server, keyspace), MODEL_RUNS);
