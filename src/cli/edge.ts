@@ -8,7 +8,7 @@ export async function edgeCommand(argv: readonly string[], env: NodeJS.ProcessEn
     {
       role: 'edge',
       summary: 'Run the node that admits investments.',
-      start: (config, logger) => startEdge({ config, logger }),
+      start: (config, logger, stopRequested) => startEdge({ config, logger, stopRequested }),
       ports: ({ publicPort, adminPort }) => ({ publicPort, adminPort }),
     },
     argv,

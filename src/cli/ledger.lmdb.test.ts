@@ -64,7 +64,11 @@ test('a supervised process ends when its parent does, and leaves SIGINT to it', 
 });
 
 test('a supervised process tells its parent why it could not start', async (t) => {
-  const env = { ...cleanEnv(envOf(temporaryDirectory(t))), OPENBELL_ETCD: 'a:2379' };
+  const env = {
+    ...cleanEnv(envOf(temporaryDirectory(t))),
+    OPENBELL_ETCD_TLS_CERT: 'a',
+    OPENBELL_ETCD: 'a:2379',
+  };
   const child = fork(MAIN, ['ledger', '--supervised'], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -73,7 +77,7 @@ test('a supervised process tells its parent why it could not start', async (t) =
   const exited = once(child, 'exit');
   const [message] = (await once(child, 'message')) as [{ type: string; message: string }];
   assert.equal(message.type, 'failed');
-  assert.match(message.message, /OPENBELL_ETCD is set/);
+  assert.match(message.message, /OPENBELL_ETCD_TLS_CERT and OPENBELL_ETCD_TLS_KEY belong together/);
   assert.deepEqual(await exited, [78, null]);
   assert.equal(stderr, '', 'the parent prints the one line');
 });

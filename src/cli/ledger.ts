@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { err, ok, type Result } from '../core/result.js';
+import { openCoordination } from '../engines/coordination.js';
 import { tokenOptions } from '../http/token-options.js';
 import { startLedger } from '../ledger/main.js';
 import type { Failure } from './failure.js';
@@ -22,12 +23,30 @@ export async function ledgerCommand(argv: readonly string[], env: NodeJS.Process
   );
 }
 
-async function start(config: Config, logger: Logger): Promise<Result<Service & { port: number }, Failure>> {
+async function start(
+  config: Config,
+  logger: Logger,
+  stopRequested: Promise<string>,
+): Promise<Result<Service & { port: number }, Failure>> {
   const token = tokenOptions(config);
   if (!token.ok) return err({ message: token.error, exitCode: EXIT.config });
+  const coordination = await openCoordination(config, logger);
+  if (!coordination.ok) return err({ message: coordination.error, exitCode: EXIT.config });
   const { dataDir, adminHost, ledgerPort, ledgerRatePerS: ratePerS } = config;
-  const started = await startLedger({ dataDir, adminHost, ledgerPort, ratePerS, token: token.value }, logger);
-  if (!started.ok) return started;
+  const options = {
+    dataDir,
+    adminHost,
+    ledgerPort,
+    ratePerS,
+    token: token.value,
+    coordination: coordination.value,
+    stopRequested,
+  };
+  const started = await startLedger(options, logger);
+  if (!started.ok) {
+    coordination.value.close();
+    return started;
+  }
   const ledger = started.value;
   return ok({ port: ledger.adminPort, stop: () => ledger.stop(), failed: ledger.failed });
 }

@@ -1,7 +1,7 @@
 // From --config and the environment to a Config, or to one line that says what is wrong with them (exit 78).
 
 import { readFileSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { type Config, type ConfigProblem, loadConfig, unsupportedInThisVersion } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { CONFIG_FILE_BYTES_MAX } from '../core/limits.js';
@@ -38,7 +38,7 @@ export function configProblems(
     if (!read.ok) return err([read.error]);
     yamlText = read.value;
   }
-  return loadConfig({ yamlText, yamlName: file, env, cores: availableParallelism() });
+  return loadConfig({ yamlText, yamlName: file, env, cores: availableParallelism(), hostName: hostname() });
 }
 
 function readConfigFile(file: string): Result<string, ConfigProblem> {

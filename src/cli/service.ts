@@ -32,9 +32,11 @@ export type ServiceMessage =
 export interface ServiceKind<S extends Service> {
   readonly role: 'edge' | 'ledger';
   readonly summary: string;
+  /** `stopRequested` resolves when the process has been told to stop; a start that then gives up exits with 0. */
   readonly start: (
     config: Config,
     logger: Logger,
+    stopRequested: Promise<string>,
   ) => Promise<Result<S, { message: string; exitCode: number }>>;
   /** The ports that it listens on, by their part: the ready line names them. */
   readonly ports: (service: S) => Readonly<Record<string, number>>;
@@ -74,7 +76,11 @@ async function run<S extends Service>(
   // What is made here is this user's alone, also when a copy or a restore loses the directory around it.
   process.umask(0o077);
   const logger = createLogger(kind.role, config.logLevel);
-  const started = await kind.start(config, logger);
+  const started = await kind.start(config, logger, stopRequested);
+  if (!started.ok && started.error.exitCode === EXIT.done) {
+    logger.info({ reason: started.error.message }, 'stopped');
+    return EXIT.done;
+  }
   if (!started.ok) return report(started.error as Failure, isSupervised);
   const service = started.value;
   const ports = kind.ports(service);

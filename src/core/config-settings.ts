@@ -5,6 +5,8 @@ import {
   CONFIG_LIST_ITEMS_MAX,
   JOURNAL_SEGMENT_BYTES_MAX,
   JOURNAL_SEGMENT_BYTES_MIN,
+  LEASE_TTL_S_MAX,
+  LEASE_TTL_S_MIN,
   WORKERS_MAX,
 } from './limits.js';
 
@@ -28,6 +30,8 @@ const addressSchema = z.string().regex(/^[A-Za-z0-9._-]{1,253}:\d{1,5}$|^\[[0-9A
 const listOf = (schema: z.ZodType): z.ZodType => z.array(schema).max(CONFIG_LIST_ITEMS_MAX);
 const integer = (low: number, high: number): z.ZodType => z.int().min(low).max(high);
 const oneOf = (...names: [string, ...string[]]): z.ZodType => z.enum(names);
+const nodeSchema = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
+const clusterSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
 const urlSchema = z.string().refine(isBaseUrl);
 const originSchema = z.string().refine((text) => parseUrl(text)?.origin === text);
 const secretSchema = z.string().refine((text) => Buffer.byteLength(text, 'utf8') >= SECRET_BYTES_MIN);
@@ -41,6 +45,7 @@ const RATE_PER_S_MAX = 1_000_000;
 const A_PORT = 'a port number from 0 to 65535';
 const A_RATE = `a whole number from 0 (no limit) to ${RATE_PER_S_MAX}`;
 const ADDRESSES = `at most ${CONFIG_LIST_ITEMS_MAX} addresses such as 10.0.0.5:4150, separated by commas`;
+const A_PEM_FILE = 'the path of a PEM file';
 const A_URL = 'a base URL such as http://127.0.0.1:8081, without path or credentials';
 
 function setting(suffix: string, schema: z.ZodType, kind: Setting['kind'], expected: string): Setting {
@@ -84,6 +89,22 @@ export const SETTINGS = table({
   nsqd: setting('NSQD', listOf(addressSchema), 'list', ADDRESSES),
   nsqlookupd: setting('NSQLOOKUPD', listOf(addressSchema), 'list', ADDRESSES),
   etcd: setting('ETCD', listOf(addressSchema), 'list', ADDRESSES),
+  etcdTlsCa: setting('ETCD_TLS_CA', textSchema, 'text', A_PEM_FILE),
+  etcdTlsCert: setting('ETCD_TLS_CERT', textSchema, 'text', A_PEM_FILE),
+  etcdTlsKey: setting('ETCD_TLS_KEY', textSchema, 'text', A_PEM_FILE),
+  etcdUsername: setting('ETCD_USERNAME', textSchema, 'text', 'the name of a user of etcd'),
+  etcdPassword: {
+    ...setting('ETCD_PASSWORD', textSchema, 'text', "that user's password"),
+    secret: true,
+  },
+  leaseTtlS: setting(
+    'LEASE_TTL',
+    integer(LEASE_TTL_S_MIN, LEASE_TTL_S_MAX),
+    'integer',
+    `a whole number of seconds from ${LEASE_TTL_S_MIN} to ${LEASE_TTL_S_MAX}`,
+  ),
+  node: setting('NODE', nodeSchema, 'text', 'a name of up to 64 characters of A-Z a-z 0-9 . _ -'),
+  cluster: setting('CLUSTER', clusterSchema, 'text', 'a name of up to 40 characters of a-z 0-9 -'),
   cassandra: setting('CASSANDRA', listOf(addressSchema), 'list', ADDRESSES),
   ledgerRatePerS: setting('LEDGER_RATE', integer(0, RATE_PER_S_MAX), 'integer', A_RATE),
   origins: setting(

@@ -37,6 +37,14 @@ test('the defaults are those of the contract', () => {
     nsqlookupd: [],
     etcd: [],
     cassandra: [],
+    etcdTlsCa: undefined,
+    etcdTlsCert: undefined,
+    etcdTlsKey: undefined,
+    etcdUsername: undefined,
+    etcdPassword: undefined,
+    leaseTtlS: 10,
+    node: 'node',
+    cluster: 'openbell',
     ledgerRatePerS: 60,
     origins: [],
     ledgerUrl: 'http://127.0.0.1:8082',
@@ -189,11 +197,24 @@ test('a description hides secrets and says where each value came from', () => {
   assert.ok(!JSON.stringify(lines).includes(SECRET));
 });
 
+test('the node is named after its machine, as far as the name can be one', () => {
+  const named = (hostName: string): string => {
+    const loaded = loadConfig({ env: {}, cores: 1, hostName });
+    assert.ok(loaded.ok);
+    return loaded.value.node;
+  };
+  assert.equal(named('edge-1.example'), 'edge-1.example');
+  assert.equal(named('höst name'), 'h-st-name');
+  assert.equal(named('x'.repeat(80)), 'x'.repeat(64));
+  assert.equal(load({ OPENBELL_NODE: 'a', OPENBELL_CLUSTER: 'test-2' }).node, 'a');
+});
+
 test('outside engines are refused by this version, one problem each', () => {
-  const names = unsupportedInThisVersion(load({ OPENBELL_ETCD: 'a:2379', OPENBELL_ACK: 'replicated' }));
+  const names = unsupportedInThisVersion(load({ OPENBELL_CASSANDRA: 'a:9042', OPENBELL_ACK: 'replicated' }));
   assert.deepEqual(
     names.map(({ name }) => name),
-    ['OPENBELL_ETCD', 'OPENBELL_ACK'],
+    ['OPENBELL_CASSANDRA', 'OPENBELL_ACK'],
   );
+  assert.deepEqual(unsupportedInThisVersion(load({ OPENBELL_ETCD: 'a:2379' })), []);
   assert.deepEqual(unsupportedInThisVersion(load({})), []);
 });

@@ -10,7 +10,7 @@ import {
   type Setting,
   VARIABLE_PREFIX,
 } from './config-settings.js';
-import { JOURNAL_SEGMENT_BYTES, WORKERS_MAX } from './limits.js';
+import { JOURNAL_SEGMENT_BYTES, LEASE_TTL_S, WORKERS_MAX } from './limits.js';
 import { nearest } from './nearest.js';
 import { err, ok, type Result } from './result.js';
 
@@ -44,6 +44,18 @@ export interface Config {
   readonly nsqlookupd: readonly string[];
   readonly etcd: readonly string[];
   readonly cassandra: readonly string[];
+  /** PEM files. With an authority etcd is spoken to over TLS; certificate and key are shown when etcd asks. */
+  readonly etcdTlsCa: string | undefined;
+  readonly etcdTlsCert: string | undefined;
+  readonly etcdTlsKey: string | undefined;
+  readonly etcdUsername: string | undefined;
+  readonly etcdPassword: string | undefined;
+  /** Seconds after which the rounds of a node that is not heard of are free for another. */
+  readonly leaseTtlS: number;
+  /** This node's name, for those who look for the owner. */
+  readonly node: string;
+  /** What every key in etcd begins with. */
+  readonly cluster: string;
   /** Investments a second that the ledger takes; 0: no limit. */
   readonly ledgerRatePerS: number;
   /** Browser origins that may open the WebSocket. */
@@ -73,6 +85,8 @@ export interface ConfigInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Processor cores, from which the default of `workers` follows. */
   readonly cores: number;
+  /** Of the machine: the default of `node`. */
+  readonly hostName?: string | undefined;
 }
 
 /** The name of the variable behind a key, for messages. */
@@ -84,6 +98,12 @@ function variableOf(key: ConfigKey): string {
 function localUrl(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** A machine's name as a node's name. */
+function nodeName(hostName: string): string {
+  const name = hostName.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+  return name === '' ? 'node' : name;
 }
 
 type Values = Partial<Record<ConfigKey, unknown>>;
@@ -111,7 +131,7 @@ export function loadConfig(input: ConfigInput): Result<Config, ConfigProblem[]> 
   if (input.yamlText !== undefined) readYaml(input.yamlText, input.yamlName ?? 'config', take, problems);
   readEnv(input.env, take, problems);
   if (problems.length > 0) return err(problems);
-  return ok(withDefaults(values, sources, input.cores));
+  return ok(withDefaults(values, sources, input));
 }
 
 type Take = (key: ConfigKey, name: string, value: unknown, source: ConfigSource) => void;
@@ -177,7 +197,11 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, cores: number): Config {
+function withDefaults(
+  values: Values,
+  sources: Record<ConfigKey, ConfigSource>,
+  { cores, hostName }: ConfigInput,
+): Config {
   const given = values as Partial<Config>;
   const adminHost = given.adminHost ?? '127.0.0.1';
   const adminPort = given.adminPort ?? 8081;
@@ -202,6 +226,14 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
     nsqlookupd: list(given.nsqlookupd),
     etcd: list(given.etcd),
     cassandra: list(given.cassandra),
+    etcdTlsCa: given.etcdTlsCa,
+    etcdTlsCert: given.etcdTlsCert,
+    etcdTlsKey: given.etcdTlsKey,
+    etcdUsername: given.etcdUsername,
+    etcdPassword: given.etcdPassword,
+    leaseTtlS: given.leaseTtlS ?? LEASE_TTL_S,
+    node: given.node ?? nodeName(hostName ?? ''),
+    cluster: given.cluster ?? 'openbell',
     ledgerRatePerS: given.ledgerRatePerS ?? 60,
     origins: list(given.origins),
     ledgerUrl: parseUrl(given.ledgerUrl ?? '')?.origin ?? localUrl(adminHost, ledgerPort),
@@ -217,7 +249,7 @@ function withDefaults(values: Values, sources: Record<ConfigKey, ConfigSource>, 
 /** What is configured but not part of this version: outside engines, and the acknowledgement that needs one. */
 export function unsupportedInThisVersion(config: Config): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const key of ['nsqd', 'nsqlookupd', 'etcd', 'cassandra'] as const) {
+  for (const key of ['nsqd', 'nsqlookupd', 'cassandra'] as const) {
     if (config[key].length === 0) continue;
     const name = variableOf(key);
     problems.push({

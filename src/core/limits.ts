@@ -142,6 +142,10 @@ export const ROUND_CHANGES_WAITING_MAX = 32;
 export const ROUND_TIMER_HOP_MS = 1_000;
 /** A timed change that could not be made is tried again after this. */
 export const ROUND_TIMER_RETRY_MS = 1_000;
+/** How long a change of a round waits for the other nodes to know it, before its answer leaves all the same. */
+export const ROUND_SHARE_WAIT_MS = 1_000;
+/** A change that could not be shared is told again after this. */
+export const ROUND_SHARE_RETRY_MS = 1_000;
 /** The age of a round's cached answer. The contract allows 100 ms; half is left for the way to the reader. */
 export const ROUND_VIEW_AGE_MS_MAX = 50;
 
@@ -275,6 +279,41 @@ assert(
   'every request in work, the processor and the balances have their turn',
 );
 assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
+
+// --- etcd --------------------------------------------------------------------------------------------------
+
+/** One attempt of one call. etcd answers in milliseconds; an election takes a second. */
+export const ETCD_CALL_MS = 2_000;
+/** Attempts of a call that may be repeated, each at the next endpoint... */
+export const ETCD_ATTEMPTS_MAX = 3;
+/** ...and the pause before the second one, doubled for each further one, with jitter. */
+export const ETCD_RETRY_MS = 50;
+/** Times that a guarded transaction begins again from what it found instead of what it expected. */
+export const ETCD_CONFLICTS_MAX = 4;
+/** Locks of one transaction: etcd takes 128 operations, and the owner's key is one more condition. */
+export const ETCD_LOCKS_PER_TXN = 100;
+/** Lease of a node, by default: a node that is not heard of for so long loses its rounds. */
+export const LEASE_TTL_S = 10;
+/** The shortest that etcd gives with its default election timeout, and the longest that anyone would wait for. */
+export const LEASE_TTL_S_MIN = 2;
+export const LEASE_TTL_S_MAX = 300;
+/** Share of the lease after which its holder stops by itself: the rest is for clocks that do not run alike. */
+export const LEASE_FENCE_SHARE = 2 / 3;
+/** Keepalives are sent so many times in the life of a lease... */
+export const LEASE_KEEPALIVES = 5;
+/** ...each with this share of it for its answer, so that several may fail before the holder has to stop. */
+export const LEASE_KEEPALIVE_SHARE = 1 / 6;
+/** A keepalive that failed is sent again after this, with jitter. */
+export const LEASE_RETRY_MS = 100;
+/** A standby looks this often whether the rounds are free. */
+export const STANDBY_POLL_MS = 500;
+/** An etcd that has never answered is waited for this long at a start. */
+export const ETCD_START_MS = 30_000;
+
+assert(
+  ROUNDS_MAX + 1 <= 128 && 2 * ROUNDS_MAX <= 128,
+  'what is told of all rounds must fit one transaction of etcd',
+);
 
 // --- Configuration and command line ------------------------------------------------------------------------
 

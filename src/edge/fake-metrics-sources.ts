@@ -47,6 +47,8 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     ledgerLagS: () => 0.75,
     journal: () => ({ sequence: 77, indexedSequence: 70 }),
     watermark: () => ({ sequence: 76, ageS: 0.5 }),
+    watermarkFailures: () => 3,
+    ownership: () => ({ epoch: 7, remainingS: 6.5, confirmed: 40, failed: 4 }),
     loopDelays: () =>
       new Map([
         ['main', { p50S: 0.001, p99S: 0.002, maxS: 0.003 }],

@@ -57,6 +57,15 @@ export interface MetricsSources {
   journal(): { readonly sequence: number; readonly indexedSequence: number };
   /** Null before the first. */
   watermark(): { readonly sequence: number; readonly ageS: number } | null;
+  /** Writes of the watermark that failed. */
+  watermarkFailures(): number;
+  /** The fencing token of this owner; how long its lease holds (null: for ever); keepalives since the start. */
+  ownership(): {
+    readonly epoch: number;
+    readonly remainingS: number | null;
+    readonly confirmed: number;
+    readonly failed: number;
+  };
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }
@@ -223,6 +232,30 @@ export const FAMILIES: readonly Family[] = [
       const watermark = from.watermark();
       return watermark === null ? [] : one(watermark.ageS);
     },
+  ),
+  counter('openbell_watermark_failures_total', 'Writes of the watermark that failed.', (from) =>
+    one(from.watermarkFailures()),
+  ),
+  gauge('openbell_epoch', 'Fencing token under which this node owns its rounds.', (from) =>
+    one(from.ownership().epoch),
+  ),
+  gauge(
+    'openbell_lease_remaining_seconds',
+    'Time until this node fences itself unless a keepalive is confirmed; absent without a lease.',
+    (from) => {
+      const { remainingS } = from.ownership();
+      return remainingS === null ? [] : one(remainingS);
+    },
+  ),
+  counter('openbell_lease_keepalives_total', 'Keepalives of the lease, by result.', (from) => {
+    const { confirmed, failed } = from.ownership();
+    return [
+      { labels: { result: 'confirmed' }, value: confirmed },
+      { labels: { result: 'failed' }, value: failed },
+    ];
+  }),
+  gauge('openbell_standby', '1 while another node owns the rounds and this one waits for them, else 0.', () =>
+    one(0),
   ),
   perThread('p50', 'Median event-loop delay of a thread over the last seconds.', (delays) => delays.p50S),
   perThread(

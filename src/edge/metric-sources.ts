@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BATCH_SIZE_BUCKETS, COMMIT_MS_BUCKETS, type Counters, STAT } from '../core/counters.js';
+import type { Ownership } from '../engines/ownership.js';
 import { type JournalHead, SYNC_MS_BUCKETS } from '../workers/journal-head.js';
 import { LoopDelayMonitor, type LoopDelays } from '../workers/loop-delay.js';
 import { COUNTED_CODES } from '../workers/shard-stats.js';
@@ -23,6 +24,7 @@ export interface SourceModules {
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
+  readonly ownership: Ownership;
   readonly ready: () => boolean;
   readonly recoveryS: () => number | null;
   /** Open HTTP connections of the public port. */
@@ -92,6 +94,12 @@ export function metricSources(modules: SourceModules): MetricsSources {
     watermark: () => {
       const { last } = watermark;
       return last === null ? null : { sequence: last.sequence, ageS: (nowMs() - last.atMs) / 1000 };
+    },
+    watermarkFailures: () => watermark.failures,
+    ownership: () => {
+      const { epoch, word, renewals } = modules.ownership;
+      const leftNs = word.leftNs(process.hrtime.bigint());
+      return { epoch, remainingS: leftNs === null ? null : Number(leftNs) / 1e9, ...renewals };
     },
     loopDelays: () => {
       const delays = new Map<string, LoopDelays>([['main', mainDelays.read(monotonicMs())]]);

@@ -41,6 +41,11 @@ test('each family is rendered with its help, type and samples', async () => {
     'openbell_journal_sequence 77',
     'openbell_index_lag_rows 7',
     'openbell_watermark_sequence 76',
+    'openbell_watermark_failures_total 3',
+    'openbell_epoch 7',
+    'openbell_lease_remaining_seconds 6.5',
+    'openbell_lease_keepalives_total{result="failed"} 4',
+    'openbell_standby 0',
     'openbell_event_loop_delay_p99_seconds{thread="shard-0"} 0.005',
   ]) {
     assert.ok(text.includes(line), line);
@@ -65,9 +70,15 @@ test('buckets are cumulative and end with +Inf, sum and count', async () => {
 });
 
 test('what is not known yet is absent, not zero', async () => {
-  const text = await lines({ recoveryS: () => null, watermark: () => null, ready: () => false });
+  const text = await lines({
+    recoveryS: () => null,
+    watermark: () => null,
+    ready: () => false,
+    ownership: () => ({ epoch: 1, remainingS: null, confirmed: 0, failed: 0 }),
+  });
   assert.ok(text.includes('openbell_ready 0'));
-  assert.ok(!text.some((line) => /^openbell_(recovery|watermark)/.test(line)));
+  const absent = /^openbell_(recovery|watermark_(sequence|age)|lease_remaining)/;
+  assert.ok(!text.some((line) => absent.test(line)));
 });
 
 test('the metrics of the process are there, and every line is one of the text format', async () => {

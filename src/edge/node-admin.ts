@@ -42,6 +42,7 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
     ...parts,
     counters,
     head,
+    ownership: state.tenure.ownership,
     ready: () => isReady(readiness),
     recoveryS: modules.recoveryS,
     httpConnections: modules.httpConnections,

@@ -13,6 +13,7 @@ import { AdmissionGateway } from './admission-gateway.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { NodeControlPlane } from './control-plane.js';
 import type { FatalSwitch } from './fatal-switch.js';
+import { GatedPublisher } from './gated-publisher.js';
 import { IndexFollower } from './indexer-client.js';
 import { LiveRegistry } from './live-registry.js';
 import { OutboxPublisher } from './outbox-publisher.js';
@@ -20,6 +21,7 @@ import { OutcomeIntake } from './outcome-intake.js';
 import { systemRoundClock } from './round-timers.js';
 import { RoundViews } from './round-view.js';
 import { RoundsService } from './rounds.js';
+import { RoundSharer } from './shared-rounds.js';
 import type { StartState } from './start-state.js';
 import { UpkeepClient } from './upkeep-client.js';
 import { WatermarkWriter } from './watermark-writer.js';
@@ -29,6 +31,7 @@ export interface NodeParts {
   /** This thread's reading side of the index. */
   readonly index: IndexDb;
   readonly rounds: RoundsService;
+  readonly sharer: RoundSharer;
   readonly views: RoundViews;
   readonly registry: LiveRegistry;
   readonly bus: Bus;
@@ -44,6 +47,9 @@ const INDEX_LAGS: Problem = {
   detail: 'The index is too far behind the journal.',
   retryAfterS: 5,
 };
+
+/** Long enough for another node to have taken over. */
+const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 
 export function makeParts(
   config: Config,
@@ -74,14 +80,23 @@ export function makeParts(
     },
     { onFatal: (reason) => failure.trip(reason), clock: monotonicMs },
   );
-  failure.onTrip((reason) => gateway.fail(reason));
-
   // The indexer has it open already, so it can be opened.
   const opened = openIndex(places.indexDir, { readOnly: true });
   const index = must(opened.ok ? opened.value : null, 'the index that the indexer has open');
 
+  const { owns } = state;
+  const onFenced = (reason: string): void => failure.trip(reason, 'fenced');
+  const sharer = new RoundSharer({ registry: state.tenure.rounds, epoch, onFenced, logger });
   const rounds = new RoundsService({
-    control: new NodeControlPlane(gateway, counters, definitions),
+    control: new NodeControlPlane(
+      {
+        gateway,
+        counters,
+        owns,
+        onAppended: (definition, sequence) => sharer.share([definition], sequence),
+      },
+      definitions,
+    ),
     clock: systemRoundClock,
     onTimerFailure: (id, reason) =>
       logger.error({ round: id, reason: String(reason) }, 'rounds: a timed change failed'),
@@ -107,7 +122,7 @@ export function makeParts(
         return index.outboxAfter(sequence, limit);
       },
     },
-    bus,
+    bus: new GatedPublisher(bus, owns),
     journalId,
     epoch,
     roundByNumber: (number) => rounds.list().find((round) => round.number === number),
@@ -139,6 +154,8 @@ export function makeParts(
         admitted: admittedOf(round),
         count: counters.investors(round.number),
       })),
+    owns,
+    onFenced,
     clock: nowMs,
     logger,
   });
@@ -155,5 +172,30 @@ export function makeParts(
     headMemory: state.headMemory,
     logger,
   });
-  return { gateway, index, rounds, views, registry, bus, outbox, intake, watermark, follower, upkeep };
+  failure.onTrip((reason, kind) => {
+    if (kind === 'failed') {
+      gateway.fail(reason);
+      return;
+    }
+    gateway.setGate(FENCED);
+    watermark.end();
+    outbox.stop();
+    rounds.stop();
+    sharer.stop();
+    void intake.stop();
+  });
+  return {
+    gateway,
+    index,
+    rounds,
+    sharer,
+    views,
+    registry,
+    bus,
+    outbox,
+    intake,
+    watermark,
+    follower,
+    upkeep,
+  };
 }

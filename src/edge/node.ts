@@ -8,6 +8,7 @@ import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { AdminServer } from '../http/admin-server.js';
+import { type Claim, claimRounds } from './claim.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { FatalSwitch } from './fatal-switch.js';
 import { VERSION } from './metric-sources.js';
@@ -15,6 +16,7 @@ import { startNodeAdmin } from './node-admin.js';
 import { makeParts, type NodeParts } from './node-parts.js';
 import { openapiJson } from './openapi.js';
 import { type PublicServer, startPublicServer } from './public-server.js';
+import { adoptSharedRounds } from './shared-rounds.js';
 import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
 import type { Readiness, ReadinessPart } from './status.js';
 
@@ -30,6 +32,8 @@ export interface EdgeNode {
 export interface EdgeOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Resolves when the process has been told to stop: a standby stops waiting then. */
+  readonly stopRequested: Promise<unknown>;
 }
 
 /** Starts the node; resolves when it is ready, or with why it cannot be. */
@@ -41,13 +45,21 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     const exitCode = lock.error.code === 'held' ? EXIT.tryAgain : EXIT.internal;
     return err({ message: lock.error.message, exitCode });
   }
+  const claim = await claimRounds(options);
+  if (!claim.ok) {
+    await lock.value.release();
+    return claim;
+  }
+  const { tenure } = claim.value;
   const failure = new FatalSwitch(logger);
-  const state = await recoverState(config, ({ message }) => failure.trip(message));
+  void tenure.ownership.lost.then((reason) => failure.trip(reason, 'fenced'));
+  const state = await recoverState(config, tenure, ({ message }) => failure.trip(message));
   if (!state.ok) {
+    await claim.value.release();
     await lock.value.release();
     return state;
   }
-  const node = new RunningEdge(options, state.value, failure, lock.value);
+  const node = new RunningEdge(options, state.value, failure, claim.value, lock.value);
   const refusal = await node.start();
   return refusal === null ? ok(node) : err(refusal);
 }
@@ -59,6 +71,7 @@ class RunningEdge implements EdgeNode {
   readonly #options: EdgeOptions;
   readonly #state: StartState;
   readonly #failure: FatalSwitch;
+  readonly #claim: Claim;
   readonly #lock: DirLock;
   readonly #parts: NodeParts;
   #phase: Phase = 'starting';
@@ -67,10 +80,11 @@ class RunningEdge implements EdgeNode {
   #server: PublicServer | null = null;
   #housekeeping: NodeJS.Timeout | null = null;
 
-  constructor(options: EdgeOptions, state: StartState, failure: FatalSwitch, lock: DirLock) {
+  constructor(options: EdgeOptions, state: StartState, failure: FatalSwitch, claim: Claim, lock: DirLock) {
     this.#options = options;
     this.#state = state;
     this.#failure = failure;
+    this.#claim = claim;
     this.#lock = lock;
     this.#parts = makeParts(options.config, state, failure, options.logger);
     this.failed = failure.settled;
@@ -88,12 +102,21 @@ class RunningEdge implements EdgeNode {
   async start(): Promise<StartFailure | null> {
     const startedMs = monotonicMs();
     const { logger } = this.#options;
-    const { recovered, epoch } = this.#state;
-    const { rounds, watermark, gateway } = this.#parts;
+    const { recovered, epoch, tenure } = this.#state;
+    const { rounds, sharer, watermark, gateway } = this.#parts;
     await rounds.restore(recovered.rounds.map(({ definition }) => definition));
+    const last = recovered.end.nextSequence - 1;
     // The new epoch is on record before the first verdict under it.
-    if (!(await watermark.write())) return this.#giveUp('the watermark cannot be written', EXIT.internal);
+    if (!(await watermark.write())) {
+      const exitCode = this.#claim.isShared ? EXIT.unavailable : EXIT.internal;
+      return this.#giveUp('the watermark cannot be written', exitCode);
+    }
     await gateway.barrier();
+    const adopted = await adoptSharedRounds(tenure.rounds, rounds, last);
+    if (!adopted.ok) return this.#giveUp(adopted.error, EXIT.unavailable);
+    if (adopted.value > 0)
+      logger.warn({ rounds: adopted.value }, 'rounds of the last owner are journaled here');
+    await sharer.share(rounds.list(), this.#state.head.durableSequence);
     const busy = await this.#listen();
     if (busy !== null) return this.#giveUp(busy, EXIT.tryAgain);
     await this.#begin();
@@ -108,7 +131,7 @@ class RunningEdge implements EdgeNode {
   async stop(): Promise<void> {
     const { gateway, registry, intake, bus, rounds, outbox } = this.#parts;
     this.#phase = 'draining';
-    gateway.setGate({ code: 'draining', retryAfterS: 1 });
+    if (this.#failure.reason === null) gateway.setGate({ code: 'draining', retryAfterS: 1 });
     this.#server?.stopListening();
     rounds.stop();
     outbox.stop();
@@ -122,6 +145,7 @@ class RunningEdge implements EdgeNode {
 
   async #listen(): Promise<string | null> {
     const { config, logger } = this.#options;
+    await this.#claim.stopWaiting();
     const admin = await startNodeAdmin({
       config,
       logger,
@@ -164,12 +188,16 @@ class RunningEdge implements EdgeNode {
   #readiness(): Readiness {
     return {
       parts: () => {
-        const broken = this.#state.head.failure ?? this.#failure.reason;
+        const { reason, kind } = this.#failure;
+        const broken = this.#state.head.failure ?? (kind === 'failed' ? reason : null);
         const closed = this.#parts.gateway.closedBy;
         return [
           part('journal', broken === null, String(broken)),
           part('lifecycle', this.#phase === 'ready', this.#phase),
           part('admission', closed === null, closed?.detail ?? closed?.code ?? ''),
+          ...(this.#claim.isShared
+            ? [part('lease', this.#state.owns(), `fenced: ${reason ?? 'expired'}`)]
+            : []),
         ];
       },
     };
@@ -178,22 +206,27 @@ class RunningEdge implements EdgeNode {
   async #giveUp(message: string, exitCode: number): Promise<StartFailure> {
     await this.#parts.bus.close();
     await this.#close();
+    const { reason, kind } = this.#failure;
+    if (reason !== null && kind === 'fenced')
+      return { message: `fenced: ${reason}`, exitCode: EXIT.tryAgain };
     return { message, exitCode };
   }
 
-  /** Ends what is left: timers, ports, threads, the lock. */
+  /** Ends what is left: timers, ports, threads, ownership, the lock. */
   async #close(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, index } = this.#parts;
+    const { gateway, upkeep, follower, watermark, sharer, index } = this.#parts;
     const { indexer } = this.#state;
     if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     follower.stop();
-    watermark.stop();
+    watermark.end();
+    sharer.stop();
     // The ports first: what still comes in must not meet a closed index.
     await this.#admin?.close();
     this.#server?.close();
     await indexer.run({ kind: 'close' });
     await Promise.all([gateway.close(), upkeep.close(), index.close()]);
     await indexer.end();
+    await this.#claim.release();
     await this.#lock.release();
   }
 }

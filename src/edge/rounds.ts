@@ -104,6 +104,22 @@ export class RoundsService {
     }
   }
 
+  /** Journals a definition that the last owner had made and this journal lacks. Once, after `restore`. */
+  async adopt(definition: RoundDefinition): Promise<Changed> {
+    const current = this.#byId.get(definition.id) ?? null;
+    const namesake = this.#list.find(({ number }) => number === definition.number);
+    if (
+      (namesake ?? definition).id !== definition.id ||
+      (current ?? definition).number !== definition.number
+    ) {
+      const detail = `Round number ${definition.number} is another round here.`;
+      return err({ code: 'round-exists', detail });
+    }
+    if (current !== null && definition.cap < current.cap)
+      return err({ code: 'cap-below', members: { cap: current.cap } });
+    return this.#apply(current, definition, current === null ? 'created' : 'amended');
+  }
+
   /** Makes the changes whose time passed while the node was down, then waits for the next ones. */
   async start(): Promise<void> {
     for (const { id } of this.#list) await this.#fireTimer(id);

@@ -8,7 +8,9 @@ import { EXIT } from '../core/exit-codes.js';
 import { START_CHECK_ROWS_MAX } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { TokenOptions } from '../core/token.js';
-import { FileWatermarkStore, type WatermarkStore } from '../engines/watermark.js';
+import type { Tenure } from '../engines/coordination.js';
+import { FileWatermarkStore, type Watermark, type WatermarkStore } from '../engines/watermark.js';
+import { MirroredWatermarkStore } from '../engines/watermark-mirror.js';
 import { tokenOptions } from '../http/token-options.js';
 import type { IndexerFailure, Recovered } from '../workers/indexer-protocol.js';
 import { JOURNAL_HEAD_BYTES, JournalHead } from '../workers/journal-head.js';
@@ -29,6 +31,9 @@ export interface StartState {
   readonly places: Places;
   readonly token: TokenOptions;
   readonly store: WatermarkStore;
+  readonly tenure: Tenure;
+  /** False when this process may not act as the owner of its rounds. */
+  readonly owns: () => boolean;
   readonly epoch: number;
   readonly recovered: Recovered;
   readonly indexer: IndexerClient;
@@ -49,20 +54,29 @@ export function makePlaces(dataDir: string): Places {
 const refuse = (message: string): Result<never, StartFailure> => err({ message, exitCode: EXIT.internal });
 
 /**
- * Recovers journal and index, holds them against the watermark, and sets the counters to what they say.
+ * Recovers journal and index, holds them against the watermark, here and in the cluster, and sets the counters to what
+ * they say. The epoch is above every one that either watermark has seen.
  * @param onIndexerFailure the index can no longer follow the journal
  */
 export async function recoverState(
   config: Config,
+  tenure: Tenure,
   onIndexerFailure: (failure: IndexerFailure) => void,
 ): Promise<Result<StartState, StartFailure>> {
   const token = tokenOptions(config);
   if (!token.ok) return err({ message: token.error, exitCode: EXIT.config });
   const places = makePlaces(config.dataDir);
-  const store = new FileWatermarkStore(places.watermarkFile);
-  const watermark = await store.read();
-  if (!watermark.ok) return refuse(watermark.error);
-  const floorSequence = watermark.value?.sequence ?? 0;
+  const local = new FileWatermarkStore(places.watermarkFile);
+  const store = tenure.watermark === null ? local : new MirroredWatermarkStore(tenure.watermark, local);
+  const watermarks: Watermark[] = [];
+  for (const each of tenure.watermark === null ? [local] : [local, tenure.watermark]) {
+    const watermark = await each.read();
+    if (!watermark.ok) return refuse(watermark.error);
+    if (watermark.value !== null) watermarks.push(watermark.value);
+  }
+  const floorSequence = Math.max(0, ...watermarks.map(({ sequence }) => sequence));
+  const raised = await tenure.ownership.raiseAbove(Math.max(0, ...watermarks.map(({ epoch }) => epoch)));
+  if (!raised.ok) return err({ message: raised.error, exitCode: EXIT.unavailable });
 
   const countersMemory = new SharedArrayBuffer(counterBytes(config.workers));
   const headMemory = new SharedArrayBuffer(JOURNAL_HEAD_BYTES);
@@ -77,7 +91,7 @@ export async function recoverState(
     onIndexerFailure,
   );
   const recovery = await indexer.run({ kind: 'recover', floorSequence });
-  const checked = recovery.ok ? agrees(recovery.value, watermark.value) : refuse(recovery.error.message);
+  const checked = recovery.ok ? agrees(recovery.value, watermarks) : refuse(recovery.error.message);
   if (!checked.ok) {
     await indexer.end();
     return checked;
@@ -100,11 +114,13 @@ export async function recoverState(
       return refuse(`the index does not agree with itself: ${differences.join('; ')}`);
     }
   }
-  const epoch = (watermark.value?.epoch ?? 0) + 1;
+  const { word, epoch } = tenure.ownership;
   return ok({
     places,
     token: token.value,
     store,
+    tenure,
+    owns: () => !word.expired(process.hrtime.bigint()),
     epoch,
     recovered,
     indexer,
@@ -115,21 +131,20 @@ export async function recoverState(
   });
 }
 
-function agrees(
-  recovered: Recovered,
-  watermark: { readonly journalId: string; readonly sequence: number } | null,
-): Result<Recovered, StartFailure> {
-  if (watermark === null || watermark.sequence === 0) return ok(recovered);
+function agrees(recovered: Recovered, watermarks: readonly Watermark[]): Result<Recovered, StartFailure> {
   const last = recovered.end.nextSequence - 1;
-  if (watermark.journalId !== recovered.journalId) {
-    return refuse(
-      `the watermark is of journal ${watermark.journalId} (durable up to sequence ${watermark.sequence}), but the journal here is ${recovered.journalId}: the disk has been lost or swapped. Restore the data directory; nothing is admitted until then`,
-    );
-  }
-  if (last < watermark.sequence) {
-    return refuse(
-      `the journal ends at sequence ${last}, but sequence ${watermark.sequence} had been durable: the disk has been rolled back. Restore the data directory; nothing is admitted until then`,
-    );
+  for (const { journalId, sequence } of watermarks) {
+    if (sequence === 0) continue;
+    if (journalId !== recovered.journalId) {
+      return refuse(
+        `the watermark is of journal ${journalId} (durable up to sequence ${sequence}), but the journal here is ${recovered.journalId}: the disk has been lost or swapped. Restore the data directory; nothing is admitted until then`,
+      );
+    }
+    if (last < sequence) {
+      return refuse(
+        `the journal ends at sequence ${last}, but sequence ${sequence} had been durable: the disk has been rolled back. Restore the data directory; nothing is admitted until then`,
+      );
+    }
   }
   return ok(recovered);
 }

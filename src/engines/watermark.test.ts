@@ -1,18 +1,21 @@
-// The watermark file never falls, refuses an older epoch, survives a reader at any time, and says when it is damaged.
+// The watermark file: what every watermark keeps, and that it survives a reader at any time and says when it is damaged.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { FileWatermarkStore, type Watermark } from './watermark.js';
+import { FileWatermarkStore } from './watermark.js';
+import { mark, watermarkContract } from './watermark-contract.js';
 
-const mark = (epoch: number, sequence: number, journalId = 'abcd1234'): Watermark => ({
-  epoch,
-  journalId,
-  sequence,
-  rounds: [{ id: 'crowd', admitted: 5, count: 1 }],
-  at: '2026-11-23T10:00:00.000Z',
+watermarkContract('file', async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'openbell-watermark-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return {
+    open: () => new FileWatermarkStore(path.join(dir, 'watermark.json')),
+    // The lock of the data directory makes its holder the only writer: nothing to tell the file.
+    owned: async () => undefined,
+  };
 });
 
 describe('the watermark file', () => {
@@ -26,25 +29,11 @@ describe('the watermark file', () => {
 
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  test('nothing before the first; then what was written, also for the next process', async () => {
+  test('it is replaced whole: nothing else is left beside it', async () => {
     const store = new FileWatermarkStore(file);
-    assert.deepEqual(await store.read(), { ok: true, value: null });
-    assert.ok((await store.write(mark(1, 10))).ok);
-    assert.deepEqual(await new FileWatermarkStore(file).read(), { ok: true, value: mark(1, 10) });
+    for (const sequence of [1, 2, 3]) assert.ok((await store.write(mark(1, sequence))).ok);
     assert.deepEqual(readdirSync(dir), ['watermark.json']);
-  });
-
-  test('it never falls, and an older epoch changes nothing (I9, I10)', async () => {
-    await new FileWatermarkStore(file).write(mark(3, 100));
-    const store = new FileWatermarkStore(file);
-    await store.read();
-    for (const lower of [mark(3, 99), mark(4, 99), mark(2, 200), mark(2, 200, 'other000')]) {
-      assert.ok(!(await store.write(lower)).ok, JSON.stringify(lower));
-      assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), mark(3, 100));
-    }
-    for (const higher of [mark(3, 100), mark(3, 101), mark(4, 101)])
-      assert.ok((await store.write(higher)).ok);
-    assert.ok((await store.write(mark(4, 1, 'other000'))).ok, 'another journal counts from its own start');
+    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), mark(1, 3));
   });
 
   test('a damaged one is an error, not a first start', async () => {
@@ -64,6 +53,7 @@ describe('the watermark file', () => {
 
   test('a write that fails says so', async () => {
     const store = new FileWatermarkStore(path.join(dir, 'nowhere', 'watermark.json'));
-    assert.ok(!(await store.write(mark(1, 1))).ok);
+    const written = await store.write(mark(1, 1));
+    assert.equal(!written.ok && written.error.code, 'unavailable');
   });
 });

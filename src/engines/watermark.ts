@@ -17,11 +17,35 @@ export interface Watermark {
   readonly at: string;
 }
 
+export interface WatermarkFailure {
+  /**
+   * `fenced`: a later epoch has been there, or another journal under this one: this process writes no watermark ever
+   * again. `lower-sequence`: the stored one is higher. `unavailable`: nothing is known; the next one may be written.
+   */
+  readonly code: 'fenced' | 'lower-sequence' | 'unavailable';
+  readonly message: string;
+}
+
 export interface WatermarkStore {
   /** The watermark as stored; null before the first. */
   read(): Promise<Result<Watermark | null, string>>;
-  /** Stores it unless the stored one has a later epoch or, for the same journal, a higher sequence. */
-  write(watermark: Watermark): Promise<Result<void, string>>;
+  /** Stores it unless that would let an older epoch write, or the watermark fall. */
+  write(watermark: Watermark): Promise<Result<void, WatermarkFailure>>;
+}
+
+/** Why `next` may not follow `last`, or null: the one rule, whatever stores it. */
+export function watermarkRefusal(last: Watermark | null, next: Watermark): WatermarkFailure | null {
+  if (last === null) return null;
+  if (next.epoch < last.epoch) {
+    return { code: 'fenced', message: `epoch ${next.epoch} is older than ${last.epoch}` };
+  }
+  if (next.journalId !== last.journalId) {
+    // A journal that was made anew counts from its own start, under an epoch of its own.
+    if (next.epoch > last.epoch) return null;
+    return { code: 'fenced', message: `journal ${last.journalId} writes under epoch ${last.epoch} as well` };
+  }
+  if (next.sequence >= last.sequence) return null;
+  return { code: 'lower-sequence', message: `sequence ${next.sequence} is below ${last.sequence}` };
 }
 
 /** The embedded twin: one small file, replaced whole and synced. The data directory's lock makes us its only writer. */
@@ -52,14 +76,9 @@ export class FileWatermarkStore implements WatermarkStore {
     }
   }
 
-  async write(watermark: Watermark): Promise<Result<void, string>> {
-    const last = this.#last;
-    if (last !== null) {
-      if (watermark.epoch < last.epoch) return err(`epoch ${watermark.epoch} is older than ${last.epoch}`);
-      if (watermark.journalId === last.journalId && watermark.sequence < last.sequence) {
-        return err(`sequence ${watermark.sequence} is below ${last.sequence}`);
-      }
-    }
+  async write(watermark: Watermark): Promise<Result<void, WatermarkFailure>> {
+    const refusal = watermarkRefusal(this.#last, watermark);
+    if (refusal !== null) return err(refusal);
     try {
       const fresh = `${this.#file}.new`;
       withFile(fresh, 'w', (fd) => {
@@ -69,7 +88,10 @@ export class FileWatermarkStore implements WatermarkStore {
       renameSync(fresh, this.#file);
       withFile(path.dirname(this.#file), 'r', fsyncSync);
     } catch (error) {
-      return err(`the watermark cannot be written: ${(error as Error).message}`);
+      return err({
+        code: 'unavailable',
+        message: `the watermark cannot be written: ${(error as Error).message}`,
+      });
     }
     this.#last = watermark;
     return ok(undefined);

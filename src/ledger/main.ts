@@ -11,6 +11,7 @@ import { TOPICS } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type TokenOptions, TokenVerifier } from '../core/token.js';
 import type { Bus } from '../engines/bus.js';
+import { type Coordination, localCoordination, type Tenure } from '../engines/coordination.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import { linkSocketPath } from '../engines/link-path.js';
 import { listenLocalLink } from '../engines/local-link.js';
@@ -18,7 +19,9 @@ import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import { ledgerAdminRoutes } from './admin-routes.js';
 import { BalanceSender } from './balance-sender.js';
+import { claimBooks } from './claim.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
+import { lockedSettle } from './locked-settle.js';
 import { LedgerMetrics } from './metrics.js';
 import { Processor } from './processor.js';
 import type { LedgerStore, StoreFailure } from './store.js';
@@ -33,6 +36,10 @@ export interface LedgerOptions {
   /** Investments a second; 0: no limit. */
   readonly ratePerS: number;
   readonly token: TokenOptions;
+  /** Who the books belong to; absent: to this machine, by the lock of its data directory. */
+  readonly coordination?: Coordination;
+  /** Resolves when the process has been told to stop: a standby stops waiting then. */
+  readonly stopRequested?: Promise<unknown>;
 }
 
 /** Why it cannot start, or go on. */
@@ -66,26 +73,61 @@ export async function startLedger(
     const exitCode = lock.error.code === 'held' ? EXIT.tryAgain : EXIT.unavailable;
     return err({ exitCode, message: lock.error.message });
   }
-  const started = await startLocked(options, directory, lock.value, logger);
+  const started = await startOwned(options, directory, lock.value, logger);
   if (!started.ok) await lock.value.release();
   return started;
 }
 
-/** Starts everything that the lock protects. */
-async function startLocked(
+/** Waits until the books are this process's, then starts everything that their owner starts. */
+async function startOwned(
   options: LedgerOptions,
   directory: string,
   lock: DirLock,
   logger: Logger,
 ): Promise<Result<RunningLedger, LedgerStartFailure>> {
+  const coordination = options.coordination ?? localCoordination();
+  const claimed = await claimBooks(options, coordination, logger);
+  if (!claimed.ok) return claimed;
+  const { ownership } = claimed.value;
+  const release = async (): Promise<void> => {
+    await ownership.release();
+    coordination.close();
+    await lock.release();
+  };
+  const owned = { tenure: claimed.value, isShared: coordination.isShared, release };
+  const started = await startLocked(options, directory, owned, logger);
+  if (!started.ok) await ownership.release();
+  return started;
+}
+
+/** The books are this process's. */
+interface Owned {
+  readonly tenure: Tenure;
+  /** True when another process may take them over. */
+  readonly isShared: boolean;
+  release(): Promise<void>;
+}
+
+/** Starts everything that the owner starts. */
+async function startLocked(
+  options: LedgerOptions,
+  directory: string,
+  owned: Owned,
+  logger: Logger,
+): Promise<Result<RunningLedger, LedgerStartFailure>> {
   const store = openLmdbLedgerStore(directory, Date.now);
   if (!store.ok) return err({ exitCode: EXIT.checkFailed, message: store.error });
+  const claimed = await claimStore(store.value, owned);
+  if (!claimed.ok) {
+    await store.value.close();
+    return claimed;
+  }
   const bus = await listenLocalLink({ path: linkSocketPath(options.dataDir), logger });
   if (!bus.ok) {
     await store.value.close();
     return err({ exitCode: EXIT.unavailable, message: bus.error });
   }
-  const ledger = new Ledger(options, { store: store.value, bus: bus.value, lock, logger });
+  const ledger = new Ledger(options, { store: store.value, bus: bus.value, owned, logger });
   const listening = await ledger.listen();
   if (!listening.ok) {
     await bus.value.close();
@@ -97,10 +139,23 @@ async function startLocked(
   return ok(ledger);
 }
 
+/** Puts the token of this owner into the books, above every one that they have seen. */
+async function claimStore(
+  store: LedgerStore,
+  { tenure, isShared }: Owned,
+): Promise<Result<void, LedgerStartFailure>> {
+  if (!isShared) return ok(undefined);
+  const { ownership } = tenure;
+  const raised = await ownership.raiseAbove(await store.fencingToken());
+  if (!raised.ok) return err({ exitCode: EXIT.tryAgain, message: raised.error });
+  const claimed = await store.claim(ownership.epoch);
+  return claimed.ok ? claimed : err({ exitCode: EXIT.tryAgain, message: claimed.error.message });
+}
+
 interface LedgerModules {
   readonly store: LedgerStore;
   readonly bus: Bus;
-  readonly lock: DirLock;
+  readonly owned: Owned;
   readonly logger: Logger;
 }
 
@@ -119,7 +174,8 @@ class Ledger implements RunningLedger {
   constructor(options: LedgerOptions, modules: LedgerModules) {
     this.#options = options;
     this.#modules = modules;
-    const { store, bus, logger } = modules;
+    const { store, bus, owned, logger } = modules;
+    const { ownership, locks } = owned.tenure;
     let onFatal: ((failure: StoreFailure) => void) | undefined;
     this.failed = new Promise((resolve) => {
       onFatal = ({ message, isFenced }) => {
@@ -131,8 +187,12 @@ class Ledger implements RunningLedger {
     });
     const fatal = must(onFatal, 'onFatal');
     void store.failed.then(fatal);
+    void ownership.lost.then((reason) =>
+      fatal({ message: `fenced: ${reason}`, isFatal: true, isFenced: true }),
+    );
+    const owns = (): boolean => !ownership.word.expired(process.hrtime.bigint());
     this.#processor = new Processor({
-      store,
+      store: lockedSettle({ store, locks, owns }),
       publisher: bus,
       bucket: new TokenBucket(options.ratePerS, () => performance.now()),
       metrics: this.#metrics,
@@ -192,7 +252,7 @@ class Ledger implements RunningLedger {
   }
 
   async #stop(): Promise<void> {
-    const { store, bus, lock, logger } = this.#modules;
+    const { store, bus, owned, logger } = this.#modules;
     if (this.#phase !== 'failed') this.#phase = 'stopping';
     await this.#processor.stop();
     await this.#admin?.close();
@@ -200,7 +260,7 @@ class Ledger implements RunningLedger {
     await bus.close();
     await this.#balances.stop();
     await store.close();
-    await lock.release();
+    await owned.release();
     this.#metrics.stop();
     logger.info('ledger: stopped');
   }

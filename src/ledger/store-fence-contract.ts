@@ -102,5 +102,19 @@ export function storeFenceContract(newBooks: (t: TestContext) => Promise<Books>)
       assert.equal(await store.roundEpoch('unknown'), 0);
       await store.close();
     });
+
+    test('books that were claimed once open without a claim as well: back on one machine', async (t) => {
+      const { open } = await newBooks(t);
+      const claimed = await open();
+      assert.ok((await claimed.claim(7)).ok);
+      await claimed.openAccounts([investor('alice', 1_000)]);
+      await settle(claimed, investment('a', { epoch: 5 }));
+      await claimed.close();
+      const store = await open();
+      assert.equal((await settle(store, investment('b', { epoch: 1 })))[0]?.kind, 'outcome');
+      assert.equal(await store.fencingToken(), 7);
+      assert.deepEqual(await done(store.verify()), []);
+      await store.close();
+    });
   });
 }
