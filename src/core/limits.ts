@@ -321,6 +321,31 @@ export const LEDGER_OUTCOMES_PAGE_MAX = 10_000;
 export const LEDGER_VERIFY_ROWS_PER_TURN = 10_000;
 /** What a stop grants the messages in work. */
 export const LEDGER_DRAIN_MS = 5_000;
+/** Bytes of one record of the ledger's log in Cassandra; a larger change is several records. */
+export const LEDGER_RECORD_BYTES_MAX = 262_144;
+/** Records of one partition of that log. Part of the schema: never changed. */
+export const LEDGER_LOG_BUCKET_RECORDS = 128;
+/** Records of that log read at a time. */
+export const LEDGER_LOG_READ_RECORDS = 16;
+/** Outcomes, and changes of balances, of one partition. Part of the schema: never changed. */
+export const LEDGER_POSITION_BUCKET_ROWS = 4_096;
+/** Entries of one partition of an account. Part of the schema: never changed. */
+export const LEDGER_ACCOUNT_PART_ENTRIES = 16_384;
+/** Accounts of investors kept in memory, at some hundred bytes each. */
+export const LEDGER_ACCOUNTS_CACHED_MAX = 50_000;
+/** Rows that the tables may be behind the log, in memory; then changes wait. One more change may come on top. */
+export const LEDGER_ROWS_BEHIND_MAX = 50_000;
+/** Rows that go from the log into the tables at a time. */
+export const LEDGER_TABLE_ROWS_AT_ONCE = 5_000;
+/** Requests to Cassandra in flight at a time, far from what its driver refuses. */
+export const LEDGER_CQL_IN_FLIGHT = 128;
+/** Rows of one unlogged batch, and partitions of one read. */
+export const LEDGER_CQL_BATCH_ROWS = 100;
+export const LEDGER_CQL_IN_MAX = 20;
+/** How long a change or a reading waits for Cassandra before it says: try again later. */
+export const LEDGER_STORE_DEADLINE_MS = 10_000;
+/** Changes and readings of the books that wait for their turn: more than both ports can have in work. */
+export const LEDGER_TURNS_WAITING_MAX = 64;
 /** The contract's bound of an id. */
 export const ID_CHARS_MAX = 40;
 
@@ -330,6 +355,10 @@ assert(
 );
 assert(LEDGER_BALANCES_BATCH_MAX <= LINK_WINDOW_MESSAGES, 'a batch of balances must fit the window');
 assert(3 * LEDGER_TOUCH_MS < NSQ_MESSAGE_TIMEOUT_MS, 'two touches may be late before a message comes again');
+assert(
+  LEDGER_TURNS_WAITING_MAX >= ADMIN_REQUESTS_IN_FLIGHT_MAX + 2,
+  'every request in work, the processor and the balances have their turn',
+);
 assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
 
 // --- etcd --------------------------------------------------------------------------------------------------

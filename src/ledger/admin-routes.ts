@@ -11,10 +11,10 @@ import { isAmount, isCurrency } from '../core/money.js';
 import { wholeNumber } from '../core/whole-number.js';
 import type { AdminRequest, AdminResponse, AdminRoute } from '../http/admin-routes.js';
 import { type MemberRule, readJsonObject } from '../http/json-body.js';
-import { content, json, malformed, refusal } from '../http/responses.js';
+import { content, json, malformed, problem, refusal } from '../http/responses.js';
 import { accountKind } from './accounts.js';
 import type { LedgerMetrics } from './metrics.js';
-import type { LedgerStore, TransferRequest } from './store.js';
+import type { LedgerStore, Refusal, TransferRequest } from './store.js';
 
 export interface LedgerAdminModules {
   readonly store: LedgerStore;
@@ -101,14 +101,16 @@ async function openAccounts(modules: LedgerAdminModules, request: AdminRequest):
   }
   const lines: readonly InvestorLine[] = parsed.value;
   const opened = await modules.store.openAccounts(lines);
-  if (!opened.ok) return refusal(opened.error.code, opened.error.detail);
+  if (!opened.ok) return refused(opened.error);
   modules.onBalancesQueued();
   return json(opened.value);
 }
 
 async function showAccount({ store }: LedgerAdminModules, request: AdminRequest): Promise<AdminResponse> {
   const investor = request.params['investor'] ?? '';
-  const account = await store.account(investor, LEDGER_ENTRIES_SHOWN_MAX);
+  const read = await store.account(investor, LEDGER_ENTRIES_SHOWN_MAX);
+  if (!read.ok) return away();
+  const account = read.value;
   if (account === null) return refusal('account-not-found');
   const { currency, balance, eligible, version, entries } = account;
   return json({ investor, currency, balance, eligible, version, entries });
@@ -133,7 +135,7 @@ async function transfer(modules: LedgerAdminModules, request: AdminRequest): Pro
   const { id, from, to, amount, currency } = body.value;
   if (from === to) return malformed('A transfer needs two accounts.', '/to');
   const done = await modules.store.transfer(body.value);
-  if (!done.ok) return refusal(done.error.code, done.error.detail);
+  if (!done.ok) return refused(done.error);
   modules.onBalancesQueued();
   const headers: Record<string, string> = done.value.isReplay ? { 'Idempotency-Replayed': 'true' } : {};
   return json({ id, from, to, amount, currency, at: done.value.at }, 201, headers);
@@ -144,12 +146,20 @@ async function summary(modules: LedgerAdminModules, request: AdminRequest): Prom
   const verify = request.query.get('verify') ?? 'false';
   if (verify !== 'true' && verify !== 'false') return malformed('verify must be true or false.', '/verify');
   const faults = verify === 'true' ? await modules.store.verify() : undefined;
-  const { rounds, ...totals } = await modules.store.totals();
+  if (faults?.ok === false) return away();
+  const read = await modules.store.totals();
+  if (!read.ok) return away();
+  const { rounds, ...totals } = read.value;
   const backlog = modules.backlogByRound();
   const known = rounds.map((round) => ({ ...round, backlog: backlog.get(round.round) ?? 0 }));
   let backlogSum = 0;
   for (const count of backlog.values()) backlogSum += count;
-  return json({ rounds: known, ...totals, backlog: backlogSum, ...(faults === undefined ? {} : { faults }) });
+  return json({
+    rounds: known,
+    ...totals,
+    backlog: backlogSum,
+    ...(faults === undefined ? {} : { faults: faults.value }),
+  });
 }
 
 async function listOutcomes({ store }: LedgerAdminModules, request: AdminRequest): Promise<AdminResponse> {
@@ -157,9 +167,20 @@ async function listOutcomes({ store }: LedgerAdminModules, request: AdminRequest
   if (after === null) return malformed('after must be the `next` of an earlier answer.', '/after');
   const limit = queryInteger(request.query, 'limit', 1_000, 1, LEDGER_OUTCOMES_PAGE_MAX);
   if (limit === null) return malformed(`limit must be from 1 to ${LEDGER_OUTCOMES_PAGE_MAX}.`, '/limit');
-  const page = await store.outcomes(after, limit);
-  return json({ outcomes: page.outcomes, next: String(page.next), more: page.more });
+  const read = await store.outcomes(after, limit);
+  if (!read.ok) return away();
+  const { outcomes, next, more } = read.value;
+  return json({ outcomes, next: String(next), more });
 }
+
+const AWAY_RETRY_S = 1;
+
+/** The store is away for a moment; what is wrong with it is in the log, not in the answer. */
+const away = (detail = 'The books cannot be read now.'): AdminResponse =>
+  problem({ code: 'overloaded', detail, retryAfterS: AWAY_RETRY_S });
+
+const refused = ({ code, detail }: Refusal): AdminResponse =>
+  code === 'overloaded' ? away(detail) : refusal(code, detail);
 
 /** A query parameter of digits within bounds, its default when absent, or null. */
 function queryInteger(

@@ -54,24 +54,28 @@ export class BalanceSender {
   }
 
   async #run(): Promise<void> {
-    const { store, publisher, logger } = this.#modules;
+    const { store, publisher } = this.#modules;
     while (this.#isWanted && !this.#stopped) {
       this.#isWanted = false;
-      const { messages, upTo } = await store.queuedBalances(LEDGER_BALANCES_BATCH_MAX);
+      const queued = await store.queuedBalances(LEDGER_BALANCES_BATCH_MAX);
+      if (!queued.ok) return this.#retryLater(queued.error.message);
+      const { messages, upTo } = queued.value;
       if (upTo === 0) return;
       const published = await publisher.publish(TOPICS.balances, messages.map(encodeMessage));
-      if (!published.ok) {
-        if (this.#stopped) return;
-        logger.debug({ failure: published.error }, 'ledger: balances are sent again later');
-        this.#retryTimer = setTimeout(() => this.kick(), this.#retryMs);
-        this.#retryMs = Math.min(LEDGER_RETRY_MAX_MS, this.#retryMs * 2);
-        // Not at once: the timer asks again.
-        this.#isWanted = false;
-        return;
-      }
+      if (!published.ok) return this.#retryLater(published.error);
+      const sent = await store.balancesSent(upTo);
+      if (!sent.ok) return this.#retryLater(sent.error.message);
       this.#retryMs = LEDGER_RETRY_MIN_MS;
-      await store.balancesSent(upTo);
       this.#isWanted = true;
     }
+  }
+
+  #retryLater(failure: string): void {
+    if (this.#stopped) return;
+    this.#modules.logger.debug({ failure }, 'ledger: balances are sent again later');
+    this.#retryTimer = setTimeout(() => this.kick(), this.#retryMs);
+    this.#retryMs = Math.min(LEDGER_RETRY_MAX_MS, this.#retryMs * 2);
+    // Not at once: the timer asks again.
+    this.#isWanted = false;
   }
 }

@@ -1,4 +1,4 @@
-// What the tests of the ledger's books share: a store in a directory of its own, and messages with sensible members.
+// What the tests of the ledger's books share: books to open again and again, and messages with sensible members.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,10 +7,18 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { InvestorLine } from '../core/investor-lines.js';
 import type { InvestmentMessage } from '../core/messages.js';
+import type { Result } from '../core/result.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
 import type { LedgerStore, Settlement } from './store.js';
 
+/** The time on the clock of test books, which stands still. */
 const AT_MS = Date.UTC(2026, 10, 23, 10);
+
+/** Books of a test, empty at first. */
+export interface Books {
+  /** Opens them, again after each close. */
+  open(): Promise<LedgerStore>;
+}
 
 /** A directory that goes away with the test. */
 export function newDirectory(t: TestContext): string {
@@ -19,11 +27,23 @@ export function newDirectory(t: TestContext): string {
   return directory;
 }
 
-/** The books, on a clock that stands still. */
+export function lmdbBooks(t: TestContext): Books {
+  const directory = newDirectory(t);
+  return { open: async () => openStore(directory) };
+}
+
+/** The books of a directory, on a clock that stands still. */
 export function openStore(directory: string): LedgerStore {
   const store = openLmdbLedgerStore(directory, () => AT_MS);
   assert.ok(store.ok, store.ok ? '' : store.error);
   return store.value;
+}
+
+/** What a store that must not fail says. */
+export async function done<T>(result: Promise<Result<T, unknown>>): Promise<T> {
+  const settled = await result;
+  assert.ok(settled.ok, settled.ok ? '' : JSON.stringify(settled.error));
+  return settled.value;
 }
 
 export const investor = (name: string, balance: number, eligible = true, currency = 'GBP'): InvestorLine => ({
@@ -46,11 +66,5 @@ export const investment = (id: string, change: Partial<InvestmentMessage> = {}):
   ...change,
 });
 
-export async function settle(
-  store: LedgerStore,
-  ...group: InvestmentMessage[]
-): Promise<readonly Settlement[]> {
-  const settled = await store.settle(group);
-  assert.ok(settled.ok);
-  return settled.value;
-}
+export const settle = (store: LedgerStore, ...group: InvestmentMessage[]): Promise<readonly Settlement[]> =>
+  done(store.settle(group));

@@ -1,4 +1,4 @@
-// The rows of the ledger's LMDB store, as the small arrays that they are on disk. Money is an integer of at most
+// The rows of the ledger's books, as the small arrays that they are on disk. Money is an integer of at most
 // 2^53-1, which MessagePack keeps exactly. A row is checked when it is written and again when it is read.
 
 import { assert } from '../core/assert.js';
@@ -153,6 +153,12 @@ export const newRound = (): RoundRow => ({
   transferred: 0,
 });
 
+export const copyOfRound = (row: RoundRow): RoundRow => ({
+  ...row,
+  declined: [...row.declined],
+  declinedCount: [...row.declinedCount],
+});
+
 export function noteDeclined(round: RoundRow, reason: DeclineReason, amount: number): void {
   const index = DECLINE_REASONS.indexOf(reason);
   // A statistic, not money: it stops at the largest exact integer instead of going wrong.
@@ -207,4 +213,9 @@ export const newMeta = (): Meta => ({
   accounts: 0,
   entries: 0,
   totals: {},
+});
+
+export const copyOfMeta = (meta: Meta): Meta => ({
+  ...meta,
+  totals: Object.fromEntries(Object.entries(meta.totals).map(([currency, sums]) => [currency, { ...sums }])),
 });

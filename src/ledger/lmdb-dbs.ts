@@ -12,8 +12,10 @@
 
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
-import type { Meta, OutcomeRow, RoundRow, TransferRow } from './ledger-rows.js';
-import type { AccountsDb } from './lmdb-postings.js';
+import type { AccountRow, EntryRow, Meta, OutcomeRow, RoundRow, TransferRow } from './ledger-rows.js';
+
+/** Account rows under their name, and the account's entries right behind it under [name, version]. */
+export type AccountsDb = Database<AccountRow | EntryRow, string | [string, number]>;
 
 export interface LedgerDbs {
   readonly env: RootDatabase;

@@ -4,23 +4,12 @@
 import type { InvestorLine } from '../core/investor-lines.js';
 import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
-import { EXTERNAL, escrowAccount, investorAccount, storedKind, storedName } from './accounts.js';
-import { declineReason } from './decision.js';
-import {
-  type AccountRow,
-  type EntryRow,
-  type Meta,
-  newMeta,
-  newRound,
-  noteDeclined,
-  outcomeOf,
-  outcomeRow,
-  roundTotals,
-} from './ledger-rows.js';
+import { escrowAccount, investorAccount } from './accounts.js';
+import { makeTransfer, openLines, settleOne } from './books.js';
+import { type BooksReader, BooksTransaction, type Changes, type Decision } from './books-transaction.js';
+import { type AccountRow, type EntryRow, type Meta, newMeta, outcomeOf, roundTotals } from './ledger-rows.js';
 import { type LedgerDbs, openLedgerDbs } from './lmdb-dbs.js';
-import { Postings } from './lmdb-postings.js';
 import { quickFaults, verifyBooks } from './lmdb-verify.js';
-import { refusedLine, refusedTransfer, sameInvestment, sameTransfer } from './refusals.js';
 import type {
   AccountView,
   BalanceBatch,
@@ -58,8 +47,9 @@ export function openLmdbLedgerStore(directory: string, nowMs: () => number): Res
 class LmdbLedgerStore implements LedgerStore {
   readonly failed: Promise<StoreFailure>;
   readonly #dbs: LedgerDbs;
-  readonly #meta: Meta;
+  readonly #reader: BooksReader;
   readonly #nowMs: () => number;
+  #meta: Meta;
   #outboxTaken: number;
   /** The token that this process has claimed the books with; null: it needs none. */
   #token: number | null = null;
@@ -68,6 +58,7 @@ class LmdbLedgerStore implements LedgerStore {
 
   constructor(dbs: LedgerDbs, meta: Meta, nowMs: () => number) {
     this.#dbs = dbs;
+    this.#reader = readerOf(dbs);
     this.#meta = meta;
     this.#nowMs = nowMs;
     this.failed = new Promise((resolve) => {
@@ -81,7 +72,7 @@ class LmdbLedgerStore implements LedgerStore {
   async settle(group: readonly InvestmentMessage[]): Promise<Result<readonly Settlement[], StoreFailure>> {
     try {
       return ok(
-        this.#transaction((postings) => group.map((investment) => this.#settleOne(postings, investment))),
+        this.#change((books) => group.map((investment) => settleOne(books, investment, this.#nowMs))),
       );
     } catch (error) {
       return err(storeFailure(error));
@@ -94,9 +85,12 @@ class LmdbLedgerStore implements LedgerStore {
 
   async claim(token: number): Promise<Result<void, StoreFailure>> {
     this.#token = token;
-    this.#meta.token = token;
     try {
-      return ok(this.#transaction(() => undefined));
+      this.#transaction(() => {
+        this.#meta = { ...this.#meta, token };
+        this.#dbs.meta.putSync('ledger', this.#meta);
+      });
+      return ok(undefined);
     } catch (error) {
       return err(storeFailure(error));
     }
@@ -107,63 +101,18 @@ class LmdbLedgerStore implements LedgerStore {
   }
 
   async openAccounts(lines: readonly InvestorLine[]): Promise<Result<OpenedAccounts, Refusal>> {
-    return this.#transaction((postings, atMs) => {
-      const refusal = refusedLine(postings, lines);
-      if (refusal !== null) return err(refusal);
-      let opened = 0;
-      for (const line of lines) {
-        const name = investorAccount(line.investor);
-        const existing = postings.account(name);
-        if (existing === null) {
-          const account = postings.open(name, line.currency, line.eligible);
-          postings.transfer(
-            'opening',
-            storedName(EXTERNAL, line.currency),
-            name,
-            line.balance,
-            line.currency,
-            atMs,
-          );
-          postings.announce(name, account);
-          opened++;
-        } else if (existing.eligible !== line.eligible) {
-          postings.setEligible(name, existing, line.eligible);
-          postings.announce(name, existing);
-        }
-      }
-      return ok({ opened, existing: lines.length - opened });
-    });
+    return this.#change((books, atMs) => openLines(books, lines, atMs));
   }
 
   async transfer(request: TransferRequest): Promise<Result<TransferDone, Refusal>> {
-    const { id, amount, currency } = request;
-    const earlier = this.#dbs.transfers.get(id);
-    if (earlier !== undefined) return sameTransfer(request, earlier);
-    if (this.#dbs.outcomeIds.get(id) !== undefined) {
-      return err({ code: 'transfer-conflict', detail: 'This id belongs to an investment.' });
-    }
-    return this.#transaction((postings, atMs) => {
-      const refusal = refusedTransfer(postings, request);
-      if (refusal !== null) return err(refusal);
-      const from = storedName(request.from, currency);
-      const to = storedName(request.to, currency);
-      postings.transfer(id, from, to, amount, currency, atMs);
-      for (const [name, signed] of [[from, -amount] as const, [to, amount] as const]) {
-        const kind = storedKind(name);
-        const account = postings.account(name);
-        if (kind === 'investor' && account !== null) postings.announce(name, account);
-        if (kind === 'escrow') this.#noteTransferred(name.slice('escrow:'.length), signed);
-      }
-      this.#dbs.transfers.putSync(id, [request.from, request.to, amount, currency, atMs]);
-      return ok({ at: new Date(atMs).toISOString(), isReplay: false });
-    });
+    return this.#change((books, atMs) => makeTransfer(books, request, atMs));
   }
 
-  async account(investor: string, entriesMax: number): Promise<AccountView | null> {
+  async account(investor: string, entriesMax: number): Promise<Result<AccountView | null, never>> {
     const name = investorAccount(investor);
     const { accounts } = this.#dbs;
-    const row = accounts.get(name) as AccountRow | undefined;
-    if (row === undefined) return null;
+    const row = this.#reader.account(name);
+    if (row === undefined) return ok(null);
     const [currency, balance, eligible, version] = row;
     const newest = accounts.getRange({
       start: [name, Number.POSITIVE_INFINITY],
@@ -175,12 +124,12 @@ class LmdbLedgerStore implements LedgerStore {
       const [id, amount, after, counterparty, atMs] = value as EntryRow;
       return { id, amount, balance: after, counterparty, at: new Date(atMs).toISOString() };
     });
-    return { currency, balance, eligible: eligible === 1, version, entries };
+    return ok({ currency, balance, eligible: eligible === 1, version, entries });
   }
 
-  async totals(): Promise<LedgerTotals> {
+  async totals(): Promise<Result<LedgerTotals, never>> {
     const rounds = [...this.#dbs.rounds.getRange({})].map(({ key, value }) =>
-      roundTotals(key, value, this.#dbs.accounts.get(escrowAccount(key)) as AccountRow | undefined),
+      roundTotals(key, value, this.#reader.account(escrowAccount(key))),
     );
     const { totals, accounts, entries, nextOutcome } = this.#meta;
     let entriesSum = 0;
@@ -189,63 +138,77 @@ class LmdbLedgerStore implements LedgerStore {
     // Positions are dense and go in order, so nothing has to be counted.
     const [first] = this.#dbs.outbox.getKeys({ limit: 1 });
     const balancesQueued = first === undefined ? 0 : this.#meta.nextOutbox - first;
-    return { rounds, accounts, entries, outcomes: nextOutcome - 1, entriesSum, balancesQueued };
+    return ok({ rounds, accounts, entries, outcomes: nextOutcome - 1, entriesSum, balancesQueued });
   }
 
-  async outcomes(after: number, limit: number): Promise<OutcomePage> {
+  async outcomes(after: number, limit: number): Promise<Result<OutcomePage, never>> {
     const rows = [...this.#dbs.outcomes.getRange({ start: after + 1, limit: limit + 1 })];
     const shown = rows.slice(0, limit);
-    return {
+    return ok({
       outcomes: shown.map(({ value }) => outcomeOf(value)),
       next: shown.at(-1)?.key ?? after,
       more: rows.length > limit,
-    };
+    });
   }
 
-  verify(): Promise<readonly LedgerFault[]> {
-    return verifyBooks(this.#dbs);
+  async verify(): Promise<Result<readonly LedgerFault[], never>> {
+    return ok(await verifyBooks(this.#dbs));
   }
 
-  async queuedBalances(limit: number): Promise<BalanceBatch> {
+  async queuedBalances(limit: number): Promise<Result<BalanceBatch, never>> {
     const rows = [...this.#dbs.outbox.getRange({ limit })];
     const upTo = rows.at(-1)?.key ?? 0;
     this.#outboxTaken = Math.max(this.#outboxTaken, upTo);
     const at = new Date(this.#nowMs()).toISOString();
     // The same investor twice would only say the same thing twice.
     const messages = [...new Set(rows.map((row) => row.value))].flatMap((investor) => {
-      const row = this.#dbs.accounts.get(investorAccount(investor)) as AccountRow | undefined;
+      const row = this.#reader.account(investorAccount(investor));
       if (row === undefined) return [];
       const [currency, balance, eligible, version] = row;
       return [{ investor, currency, balance, eligible: eligible === 1, version, at }];
     });
-    return { messages, upTo };
+    return ok({ messages, upTo });
   }
 
-  async balancesSent(upTo: number): Promise<void> {
+  async balancesSent(upTo: number): Promise<Result<void, never>> {
     const { outbox } = this.#dbs;
     this.#transaction(() => {
       for (const position of [...outbox.getKeys({ end: upTo + 1 })]) outbox.removeSync(position);
     });
+    return ok(undefined);
   }
 
   async close(): Promise<void> {
     await this.#dbs.env.close();
   }
 
-  /** One durable change of the books. After a failure nothing is tried again: the process ends and starts anew. */
-  #transaction<T>(change: (postings: Postings, atMs: number) => T): T {
+  /** One change of the books by their rules. */
+  #change<T>(decide: (books: BooksTransaction, atMs: number) => T): T {
+    let meta = this.#meta;
+    const result = this.#transaction(() => {
+      const context = { outboxTaken: this.#outboxTaken, checksEpochs: this.#token !== null };
+      const books = new BooksTransaction(this.#reader, this.#meta, context);
+      const decided = decide(books, this.#nowMs());
+      const changes = books.changes();
+      if (changes !== null) {
+        write(this.#dbs, changes);
+        meta = changes.meta;
+      }
+      return decided;
+    });
+    this.#meta = meta;
+    return result;
+  }
+
+  /** After a failure nothing is tried again: the process ends and starts anew. */
+  #transaction<T>(change: () => T): T {
     if (this.#failure !== null) throw this.#failure;
-    const { env, accounts, outbox, meta } = this.#dbs;
     try {
-      return env.transactionSync(() => {
+      return this.#dbs.env.transactionSync(() => {
         // Read anew: another process may have claimed the books since.
-        const claimed = meta.get('ledger')?.token ?? 0;
+        const claimed = this.#dbs.meta.get('ledger')?.token ?? 0;
         if (this.#token !== null && claimed > this.#token) throw new FencedError(claimed, this.#token);
-        const postings = new Postings(accounts, outbox, this.#meta, this.#outboxTaken);
-        const result = change(postings, this.#nowMs());
-        postings.flush();
-        meta.putSync('ledger', this.#meta);
-        return result;
+        return change();
       });
     } catch (error) {
       this.#failure = error as Error;
@@ -253,48 +216,33 @@ class LmdbLedgerStore implements LedgerStore {
       throw error;
     }
   }
+}
 
-  #settleOne(postings: Postings, investment: InvestmentMessage): Settlement {
-    const { outcomes, outcomeIds, transfers, rounds } = this.#dbs;
-    const round = rounds.get(investment.round) ?? newRound();
-    if (this.#token !== null) {
-      const seen = round.epoch ?? 0;
-      if (investment.epoch < seen) return { kind: 'stale', epoch: seen };
-      round.epoch = investment.epoch;
-      if (investment.epoch > seen) rounds.putSync(investment.round, round);
-    }
-    const earlier = outcomeIds.get(investment.id);
-    if (earlier !== undefined) return sameInvestment(investment, outcomes.get(earlier));
-    if (transfers.get(investment.id) !== undefined)
-      return { kind: 'conflict', detail: 'the id belongs to a transfer' };
+function readerOf(dbs: LedgerDbs): BooksReader {
+  const { accounts, outcomes, outcomeIds, transfers, rounds } = dbs;
+  return {
+    account: (name) => accounts.get(name) as AccountRow | undefined,
+    round: (round) => rounds.get(round),
+    decision: (id): Decision | undefined => {
+      const position = outcomeIds.get(id);
+      const outcome = position === undefined ? undefined : outcomes.get(position);
+      if (outcome !== undefined) return { kind: 'investment', outcome };
+      const transfer = transfers.get(id);
+      return transfer === undefined ? undefined : { kind: 'transfer', transfer };
+    },
+  };
+}
 
-    const { id, amount, currency } = investment;
-    const atMs = this.#nowMs();
-    round.cap = Math.max(round.cap, investment.cap);
-    const name = investorAccount(investment.investor);
-    const escrow = escrowAccount(investment.round);
-    const account = postings.account(name);
-    const { cap, settled } = round;
-    const escrowCurrency = postings.account(escrow)?.currency ?? null;
-    const reason = declineReason({ amount, currency, account, escrowCurrency, settled, cap });
-    if (reason === null) {
-      postings.transfer(id, name, escrow, amount, currency, atMs);
-      round.settled += amount;
-      round.settledCount++;
-    } else {
-      noteDeclined(round, reason, amount);
-    }
-    rounds.putSync(investment.round, round);
-    const row = outcomeRow(investment, reason, account, atMs);
-    const position = this.#meta.nextOutcome++;
-    outcomes.putSync(position, row);
-    outcomeIds.putSync(id, position);
-    return { kind: 'outcome', outcome: outcomeOf(row), isReplay: false };
+/** Sorted where it pays: a bulk of sorted keys costs a fraction of the same keys at random. */
+function write(dbs: LedgerDbs, changes: Changes): void {
+  for (const [name, row] of changes.accounts) dbs.accounts.putSync(name, row);
+  for (const [name, version, row] of changes.entries) dbs.accounts.putSync([name, version], row);
+  for (const [position, row] of changes.outcomes) {
+    dbs.outcomes.putSync(position, row);
+    dbs.outcomeIds.putSync(row[0], position);
   }
-
-  #noteTransferred(round: string, signed: number): void {
-    const row = this.#dbs.rounds.get(round) ?? newRound();
-    row.transferred += signed;
-    this.#dbs.rounds.putSync(round, row);
-  }
+  for (const [id, row] of changes.transfers) dbs.transfers.putSync(id, row);
+  for (const [round, row] of changes.rounds) dbs.rounds.putSync(round, row);
+  for (const [position, investor] of changes.outbox) dbs.outbox.putSync(position, investor);
+  dbs.meta.putSync('ledger', changes.meta);
 }

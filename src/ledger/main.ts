@@ -36,6 +36,8 @@ export interface LedgerOptions {
   /** Investments a second; 0: no limit. */
   readonly ratePerS: number;
   readonly token: TokenOptions;
+  /** Opens the books; absent: in LMDB, in the data directory. */
+  readonly openStore?: OpenStore;
   /** Who the books belong to; absent: to this machine, by the lock of its data directory. */
   readonly coordination?: Coordination;
   /** Resolves when the process has been told to stop: a standby stops waiting then. */
@@ -43,6 +45,9 @@ export interface LedgerOptions {
   /** Undefined: the embedded link to the edge. */
   readonly nsq?: NsqSettings | undefined;
 }
+
+/** Opens the ledger's books. */
+export type OpenStore = () => Promise<Result<LedgerStore, LedgerStartFailure>>;
 
 /** Why it cannot start, or go on. */
 export interface LedgerStartFailure {
@@ -117,8 +122,8 @@ async function startLocked(
   owned: Owned,
   logger: Logger,
 ): Promise<Result<RunningLedger, LedgerStartFailure>> {
-  const store = openLmdbLedgerStore(directory, Date.now);
-  if (!store.ok) return err({ exitCode: EXIT.checkFailed, message: store.error });
+  const store = await (options.openStore ?? lmdbStore(directory))();
+  if (!store.ok) return store;
   const claimed = await claimStore(store.value, owned);
   if (!claimed.ok) {
     await store.value.close();
@@ -140,6 +145,13 @@ async function startLocked(
   logger.info({ port: ledger.adminPort, ratePerS: options.ratePerS }, 'ledger: ready');
   return ok(ledger);
 }
+
+const lmdbStore = (directory: string): OpenStore => {
+  return async () => {
+    const store = openLmdbLedgerStore(directory, Date.now);
+    return store.ok ? store : err({ exitCode: EXIT.checkFailed, message: store.error });
+  };
+};
 
 /** Puts the token of this owner into the books, above every one that they have seen. */
 async function claimStore(
@@ -236,7 +248,11 @@ class Ledger implements RunningLedger {
       backlog: () => this.#processor.backlog,
       lagS: () => this.#processor.lagS(),
       edgeConnected: () => bus.connected,
-      balancesQueued: async () => (await store.totals()).balancesQueued,
+      // A gauge without a value, rather than a wrong one, while the store is away.
+      balancesQueued: async () => {
+        const totals = await store.totals();
+        return totals.ok ? totals.value.balancesQueued : Number.NaN;
+      },
     });
     const handler = this.#processor.accept.bind(this.#processor);
     bus.subscribe(TOPICS.investments, handler, { maxInFlight: LINK_WINDOW_MESSAGES });

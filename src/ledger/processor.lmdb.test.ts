@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { encodeMessage, type InvestmentMessage } from '../core/messages.js';
 import { err, ok } from '../core/result.js';
 import type { Message } from '../engines/bus.js';
-import { investment as anInvestment } from './books-bench.js';
+import { investment as anInvestment, done } from './books-bench.js';
 import { type Ended, HeldPublisher, message } from './held-bus.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
 import { LedgerMetrics } from './metrics.js';
@@ -139,7 +139,7 @@ test('a twin with another body is a conflict: dropped, counted, without an outco
   assert.equal(later.how, 'finished');
   assert.equal(publisher.published.length, 1);
   assert.match(await metric('openbell_ledger_investments_total{outcome="conflict"}'), / 2$/);
-  assert.equal((await store.account('alice', 1))?.balance, 990);
+  assert.equal((await done(store.account('alice', 1)))?.balance, 990);
 });
 
 test('poison is finished and counted, and what comes with it is settled', async (t) => {
@@ -216,7 +216,7 @@ test('a stop waits for the group on its way, and gives everything else back unde
     [...messages, late].map((each) => each.how),
     ['finished', 'requeued', 'requeued', 'requeued'],
   );
-  assert.equal((await store.totals()).outcomes, 1);
+  assert.equal((await done(store.totals())).outcomes, 1);
 });
 
 test('a store that fails for good ends the processor; one that is away for a moment does not', async (t) => {

@@ -4,13 +4,12 @@ import type { InvestorLine } from '../core/investor-lines.js';
 import type { InvestmentMessage } from '../core/messages.js';
 import { err, ok, type Result } from '../core/result.js';
 import { EXTERNAL, investorAccount, storedName } from './accounts.js';
+import type { BooksTransaction } from './books-transaction.js';
 import { type OutcomeRow, outcomeOf, type TransferRow } from './ledger-rows.js';
-import type { Postings } from './lmdb-postings.js';
 import type { Refusal, Settlement, TransferDone, TransferRequest } from './store.js';
 
 /** The outcome that the id has already, unless it was given to another investment. */
-export function sameInvestment(investment: InvestmentMessage, row: OutcomeRow | undefined): Settlement {
-  if (row === undefined) return { kind: 'conflict', detail: 'the id has no outcome' };
+export function sameInvestment(investment: InvestmentMessage, row: OutcomeRow): Settlement {
   const outcome = outcomeOf(row);
   for (const member of ['round', 'investor', 'amount', 'currency'] as const) {
     if (outcome[member] !== investment[member])
@@ -30,10 +29,10 @@ export function sameTransfer(request: TransferRequest, row: TransferRow): Result
 }
 
 /** Why the transfer cannot be made, or null. */
-export function refusedTransfer(postings: Postings, request: TransferRequest): Refusal | null {
+export function refusedTransfer(books: BooksTransaction, request: TransferRequest): Refusal | null {
   const { amount, currency } = request;
   for (const name of [request.from, request.to]) {
-    const account = postings.account(storedName(name, currency));
+    const account = books.account(storedName(name, currency));
     // The escrow of a round may be filled before its first settlement; an investor's account has to be opened.
     if (account === null && (name.startsWith('investor:') || (name === request.from && name !== EXTERNAL))) {
       return { code: 'account-not-found', detail: `There is no account ${name}.` };
@@ -43,10 +42,10 @@ export function refusedTransfer(postings: Postings, request: TransferRequest): R
     }
   }
   if (request.from === EXTERNAL) {
-    if (postings.canHold(currency, amount)) return null;
+    if (books.canHold(currency, amount)) return null;
     return { code: 'malformed-request', detail: 'The books cannot hold so much money.' };
   }
-  if ((postings.account(request.from)?.balance ?? 0) >= amount) return null;
+  if ((books.account(request.from)?.balance ?? 0) >= amount) return null;
   return {
     code: 'insufficient-balance',
     detail: `The balance of ${request.from} does not cover this amount.`,
@@ -54,11 +53,11 @@ export function refusedTransfer(postings: Postings, request: TransferRequest): R
 }
 
 /** Why none of the accounts can be opened, or null. */
-export function refusedLine(postings: Postings, lines: readonly InvestorLine[]): Refusal | null {
+export function refusedLine(books: BooksTransaction, lines: readonly InvestorLine[]): Refusal | null {
   const sums = new Map<string, number>();
   const currencies = new Map<string, string>();
   for (const { investor, balance, currency } of lines) {
-    const existing = postings.account(investorAccount(investor));
+    const existing = books.account(investorAccount(investor));
     const kept = existing?.currency ?? currencies.get(investor) ?? currency;
     if (kept !== currency) {
       return { code: 'currency-mismatch', detail: `The account of ${investor} is kept in ${kept}.` };
@@ -67,7 +66,7 @@ export function refusedLine(postings: Postings, lines: readonly InvestorLine[]):
     currencies.set(investor, currency);
     const sum = (sums.get(currency) ?? 0) + (isNew ? balance : 0);
     sums.set(currency, sum);
-    if (!Number.isSafeInteger(sum) || !postings.canHold(currency, sum)) {
+    if (!Number.isSafeInteger(sum) || !books.canHold(currency, sum)) {
       return { code: 'malformed-request', detail: `The books cannot hold so much money in ${currency}.` };
     }
   }

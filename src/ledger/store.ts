@@ -1,5 +1,5 @@
-// What the ledger needs from its store. LMDB stands behind it on one machine; a distributed store can, because every
-// change is one call that either happens as a whole or not at all and may be repeated.
+// What the ledger needs from its store: LMDB on one machine, or Cassandra. Every change is one call that either happens
+// as a whole or not at all, and may be repeated.
 
 import type { InvestorLine } from '../core/investor-lines.js';
 import type { BalanceMessage, DeclineReason, InvestmentMessage, OutcomeMessage } from '../core/messages.js';
@@ -66,7 +66,9 @@ export interface Refusal {
     | 'account-not-found'
     | 'currency-mismatch'
     | 'insufficient-balance'
-    | 'malformed-request';
+    | 'malformed-request'
+    /** The store is away for a moment; the change may have been made. The same one again finds out. */
+    | 'overloaded';
   readonly detail: string;
 }
 
@@ -141,15 +143,15 @@ export interface LedgerStore {
   /** Opens accounts, all or none; one that exists keeps its balance and may change its eligibility. */
   openAccounts(lines: readonly InvestorLine[]): Promise<Result<OpenedAccounts, Refusal>>;
   transfer(request: TransferRequest): Promise<Result<TransferDone, Refusal>>;
-  account(investor: string, entriesMax: number): Promise<AccountView | null>;
-  totals(): Promise<LedgerTotals>;
+  account(investor: string, entriesMax: number): Promise<Result<AccountView | null, StoreFailure>>;
+  totals(): Promise<Result<LedgerTotals, StoreFailure>>;
   /** Outcomes in the order of their settlement, after a position. */
-  outcomes(after: number, limit: number): Promise<OutcomePage>;
+  outcomes(after: number, limit: number): Promise<Result<OutcomePage, StoreFailure>>;
   /** Checks I6 and I7 on every account and entry. Other work goes on meanwhile. */
-  verify(): Promise<readonly LedgerFault[]>;
+  verify(): Promise<Result<readonly LedgerFault[], StoreFailure>>;
   /** Balance changes to tell the edge, oldest first, as they are now; empty when there are none. */
-  queuedBalances(limit: number): Promise<BalanceBatch>;
+  queuedBalances(limit: number): Promise<Result<BalanceBatch, StoreFailure>>;
   /** The edge has them up to there. */
-  balancesSent(upTo: number): Promise<void>;
+  balancesSent(upTo: number): Promise<Result<void, StoreFailure>>;
   close(): Promise<void>;
 }
