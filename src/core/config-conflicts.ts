@@ -19,6 +19,13 @@ export function configConflicts(config: Config): ConfigProblem[] {
       message: `${name}=replicated needs ${variableOf('cassandra')}: set it, or use journal`,
     });
   }
+  if (config.ledgerStore === 'cassandra' && config.cassandra.length === 0) {
+    const name = variableOf('ledgerStore');
+    problems.push({
+      name,
+      message: `${name}=cassandra needs ${variableOf('cassandra')}: set it, or use lmdb`,
+    });
+  }
   for (const [one, other] of PAIRS) {
     if ((config[one] === undefined) === (config[other] === undefined)) continue;
     const [missing, name] = config[one] === undefined ? [one, other] : [other, one];

@@ -134,6 +134,7 @@ export const SETTINGS = table({
     ...setting('CASSANDRA_PASSWORD', textSchema, 'text', 'the password of that role'),
     secret: true,
   },
+  ledgerStore: setting('LEDGER_STORE', oneOf('lmdb', 'cassandra'), 'text', '"lmdb" or "cassandra"'),
   ledgerRatePerS: setting('LEDGER_RATE', integer(0, RATE_PER_S_MAX), 'integer', A_RATE),
   origins: setting(
     'ORIGINS',

@@ -57,6 +57,7 @@ test('the defaults are those of the contract', () => {
     cassandraTlsKey: undefined,
     cassandraUsername: undefined,
     cassandraPassword: undefined,
+    ledgerStore: 'lmdb',
     ledgerRatePerS: 60,
     origins: [],
     ledgerUrl: 'http://127.0.0.1:8082',
@@ -244,6 +245,10 @@ test('settings that need one another, one problem each', () => {
   assert.deepEqual(
     names.map(({ name }) => name),
     ['OPENBELL_ACK'],
+  );
+  assert.deepEqual(
+    configConflicts(load({ OPENBELL_LEDGER_STORE: 'cassandra' })).map(({ name }) => name),
+    ['OPENBELL_LEDGER_STORE'],
   );
   assert.deepEqual(configConflicts(load({})), []);
   const cassandra = { OPENBELL_CASSANDRA: 'a:9042' };

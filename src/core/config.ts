@@ -70,6 +70,8 @@ export interface Config {
   readonly cassandraTlsKey: string | undefined;
   readonly cassandraUsername: string | undefined;
   readonly cassandraPassword: string | undefined;
+  /** Where the ledger keeps its books: in its data directory, or in Cassandra. */
+  readonly ledgerStore: 'lmdb' | 'cassandra';
   /** Investments a second that the ledger takes; 0: no limit. */
   readonly ledgerRatePerS: number;
   /** Browser origins that may open the WebSocket. */
@@ -260,6 +262,7 @@ function withDefaults(
     cassandraTlsKey: given.cassandraTlsKey,
     cassandraUsername: given.cassandraUsername,
     cassandraPassword: given.cassandraPassword,
+    ledgerStore: given.ledgerStore ?? 'lmdb',
     ledgerRatePerS: given.ledgerRatePerS ?? 60,
     origins: list(given.origins),
     ledgerUrl: parseUrl(given.ledgerUrl ?? '')?.origin ?? localUrl(adminHost, ledgerPort),

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { Client } from 'cassandra-driver';
 import { pino } from 'pino';
+import { LEDGER_TABLES } from '../engines/cassandra/ledger-tables.js';
 import type { Books } from './books-bench.js';
-import { LEDGER_TABLES } from './cassandra-schema.js';
 import { openCassandraLedgerStore } from './cassandra-store.js';
 import type { LedgerStore } from './store.js';
 

@@ -70,6 +70,7 @@ export class BooksChanges {
     /** What is true if the change that has been offered turns out to be made. */
     let offered: { readonly value: T } | null = null;
     return turns.run(async (deadlineMs) => {
+      // Ends when its position is taken: by this change, or at the deadline by a throw of `ready`.
       for (;;) {
         if (offered === null) {
           await this.ready(deadlineMs);

@@ -105,7 +105,7 @@ export function isAway(error: unknown): boolean {
 
 /** A bigint column, which holds only what a number can. */
 export function exact(value: unknown): number {
-  const number = value instanceof types.Long ? value.toNumber() : Number(value);
+  const number = value instanceof types.Long ? value.toNumber() : value;
   assert(Number.isSafeInteger(number), 'a number of the books must be exact');
-  return number;
+  return number as number;
 }

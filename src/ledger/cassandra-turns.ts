@@ -75,6 +75,7 @@ export class Turns {
     deadlineMs: number,
   ): Promise<Result<T, StoreFailure>> {
     let retryMs = LEDGER_RETRY_MIN_MS;
+    // Ends at the deadline.
     for (let problem = 'nothing was tried'; ; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
       if (this.#failure !== null) throw this.#failure;
       if (this.#closed || performance.now() >= deadlineMs) return err(away(problem));

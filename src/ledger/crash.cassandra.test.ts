@@ -68,7 +68,10 @@ test(`every kind of death ${rounds} times, of the ledger and of Cassandra (seed 
   const pause = async (): Promise<void> => {
     await engine.pause();
     const pausedMs = random() * PAUSE_MAX_MS;
-    await new Promise((resolve) => setTimeout(resolve, pausedMs));
+    // How long the fault lasts, not a wait for it to be over.
+    await new Promise((resolve) => {
+      setTimeout(() => resolve(undefined), pausedMs);
+    });
   };
   const faults: Readonly<Record<string, () => Promise<void>>> = {
     'ledger killed': async () => {

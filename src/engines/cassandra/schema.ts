@@ -3,12 +3,14 @@
 //   rows_by_round     every verdict and outcome by (round, bucket of sequence): truth for a rebuild, read by analysts
 //   control_rows      round and lineage rows, a few per round: one partition per cluster
 //   rows_by_investor  the same verdicts and outcomes by investor: a view, filled behind
+//   ledger_*          the books of the ledger: ledger-tables.ts
 //   epochs            which epoch began at which sequence in which journal: core/epochs.ts says which rows count
 //
 // Money, sequences and epochs are bigint; sums are of the currency's minor unit. A row's epoch is part of its key, so
 // that a node that has been superseded can write as much as it likes and overwrites nothing.
 
 import { createHash } from 'node:crypto';
+import { LEDGER_TABLES } from './ledger-tables.js';
 
 export interface Migration {
   /** 1, 2, 3, … */
@@ -77,6 +79,7 @@ export const MIGRATIONS: readonly Migration[] = [
   AND comment = 'verdicts and outcomes by investor; slice = FNV-1a of investor % 64'`,
     ],
   },
+  { version: 2, name: 'books of the ledger', statements: LEDGER_TABLES },
 ];
 
 /** The version that this program works with. */

@@ -9,9 +9,9 @@
 //   ledger_outbox     investors whose balance the edge has yet to hear
 //   ledger_state      how far the tables are, and the sums that belong to it
 //
-// Every row but those of the log is written with its position in the log as the timestamp (see cassandra-tables.ts).
+// Every row but those of the log is written with its position in the log as the timestamp (see ledger/cassandra-tables.ts).
 
-/** In the order in which they are applied; each may be applied again. */
+/** The second migration (schema.ts); each may be applied again. */
 export const LEDGER_TABLES: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ledger_log (
     bucket bigint, position bigint, writer uuid, first bigint, parts int, body blob,
