@@ -7,6 +7,7 @@ import type { Config } from '../core/config.js';
 import type { Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
 import { edgeBus } from '../engines/bus-of.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { type IndexDb, openIndex } from '../workers/index-db.js';
 import { AdmissionGateway } from './admission-gateway.js';
@@ -32,6 +33,7 @@ export interface NodeParts {
   readonly views: RoundViews;
   readonly registry: LiveRegistry;
   readonly bus: Bus;
+  readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
@@ -101,6 +103,7 @@ export function makeParts(
   const registry = new LiveRegistry({ round: (id) => views.view(id) });
 
   const bus = edgeBus(config.dataDir, nsq, logger);
+  const deadLetters = new DeadLetters({ bus, logger, nowMs });
   const outbox = new OutboxPublisher({
     source: {
       outboxAfter: (sequence, limit) => {
@@ -118,6 +121,7 @@ export function makeParts(
   });
   const intake = new OutcomeIntake({
     bus,
+    deadLetters,
     journalId,
     applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
     applyBalances: async (messages) => {
@@ -156,5 +160,18 @@ export function makeParts(
     headMemory: state.headMemory,
     logger,
   });
-  return { gateway, index, rounds, views, registry, bus, outbox, intake, watermark, follower, upkeep };
+  return {
+    gateway,
+    index,
+    rounds,
+    views,
+    registry,
+    bus,
+    deadLetters,
+    outbox,
+    intake,
+    watermark,
+    follower,
+    upkeep,
+  };
 }

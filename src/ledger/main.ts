@@ -12,6 +12,7 @@ import { err, ok, type Result } from '../core/result.js';
 import { type TokenOptions, TokenVerifier } from '../core/token.js';
 import type { Bus } from '../engines/bus.js';
 import { ledgerBus } from '../engines/bus-of.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
@@ -111,6 +112,7 @@ class Ledger implements RunningLedger {
   readonly #options: LedgerOptions;
   readonly #modules: LedgerModules;
   readonly #metrics = new LedgerMetrics();
+  readonly #deadLetters: DeadLetters;
   readonly #processor: Processor;
   readonly #balances: BalanceSender;
   #admin: AdminServer | null = null;
@@ -132,9 +134,11 @@ class Ledger implements RunningLedger {
     });
     const fatal = must(onFatal, 'onFatal');
     void store.failed.then(fatal);
+    this.#deadLetters = new DeadLetters({ bus, logger, nowMs: Date.now });
     this.#processor = new Processor({
       store,
       publisher: bus,
+      deadLetters: this.#deadLetters,
       bucket: new TokenBucket(options.ratePerS, () => performance.now()),
       metrics: this.#metrics,
       logger,
@@ -174,7 +178,8 @@ class Ledger implements RunningLedger {
     this.#metrics.watch({
       backlog: () => this.#processor.backlog,
       lagS: () => this.#processor.lagS(),
-      edgeConnected: () => bus.connected,
+      bus,
+      deadLetters: this.#deadLetters,
       balancesQueued: async () => (await store.totals()).balancesQueued,
     });
     const handler = this.#processor.accept.bind(this.#processor);
