@@ -291,6 +291,18 @@ export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
 /** An answer of nsqlookupd: some hundred bytes for each nsqd. */
 export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
 
+/** A dead letter keeps this much of its original: in base64, and with its reason, it must fit a message. */
+export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
+/** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
+export const DEAD_LETTER_RETRY_MIN_MS = 1_000;
+export const DEAD_LETTER_RETRY_MAX_MS = 60_000;
+/** Deliveries of a message to the edge before it is put aside: hours, as each waits longer for the next. */
+export const MESSAGE_ATTEMPTS_MAX = 200;
+
+assert(
+  (DEAD_LETTER_BODY_BYTES_MAX / 3) * 4 + 16_384 <= NSQ_MESSAGE_BYTES_MAX,
+  'a dead letter must fit a message',
+);
 assert(NSQ_MESSAGE_BYTES_MAX + 8 <= NSQ_BODY_BYTES_MAX, 'an MPUB must hold the largest message');
 assert(NSQ_QUEUE_BYTES_MAX >= NSQ_BODY_BYTES_MAX, 'a full MPUB must be able to wait');
 assert(NSQ_QUEUE_MESSAGES_MAX >= NSQ_BATCH_MESSAGES_MAX, 'a full MPUB must be able to wait');
@@ -574,8 +586,9 @@ export const OUTBOX_RETRY_MAX_MS = 5_000;
 /** Outcomes journaled together, and delivered but not yet journaled. */
 export const OUTCOMES_BATCH_MAX = 256;
 export const OUTCOMES_IN_FLIGHT_MAX = 1_024;
-/** How long an outcome that could not be taken rests before it comes again. */
+/** How long an outcome or balance that could not be taken rests before it comes again, doubled up to the longest. */
 export const OUTCOME_REQUEUE_MS = 1_000;
+export const OUTCOME_REQUEUE_MAX_MS = 60_000;
 /** The watermark is written this often. */
 export const WATERMARK_MS = 1_000;
 /** What a stop grants the requests in flight. */

@@ -44,6 +44,17 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     connections: () => ({ http: 8, live: 9 }),
     rounds: () => [fakeRoundView],
     outbox: () => ({ depth: 7, oldestAgeS: 1.5 }),
+    bus: () => ({
+      connected: true,
+      counts: {
+        publishes: { ok: 21, unreachable: 22, timeout: 23, overloaded: 24, 'bad-size': 25, closed: 26 },
+        reconnects: 27,
+        outstanding: 28,
+        inFlight: 29,
+      },
+    }),
+    republished: () => 31,
+    deadLetters: () => ({ counts: { unreadable: 32, conflict: 33, unknown: 34, attempts: 35 }, lost: 36 }),
     ledgerLagS: () => 0.75,
     journal: () => ({ sequence: 77, indexedSequence: 70 }),
     watermark: () => ({ sequence: 76, ageS: 0.5 }),

@@ -3,7 +3,10 @@
 // Names follow the Prometheus conventions: prefix `openbell_`, base units, `_total` for counters. Money is the
 // exception to base units: it is exact only in minor units, and the names say so.
 
+import type { Bus } from '../engines/bus.js';
+import type { DeadLetters } from '../engines/dead-letters.js';
 import type { LoopDelays } from '../workers/loop-delay.js';
+import { BUS_FAMILIES } from './bus-families.js';
 import type { RoundView } from './round-view.js';
 
 /** Counts by bucket, as threads keep them in shared memory. */
@@ -66,6 +69,10 @@ export interface MetricsSources {
     readonly confirmed: number;
     readonly failed: number;
   };
+  bus(): Pick<Bus, 'connected' | 'counts'>;
+  /** Publishes of the outbox that were repetitions. */
+  republished(): number;
+  deadLetters(): Pick<DeadLetters, 'counts' | 'lost'>;
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }
@@ -203,6 +210,7 @@ export const FAMILIES: readonly Family[] = [
   gauge('openbell_outbox_oldest_age_seconds', 'Age of the oldest of them; 0 when there is none.', (from) =>
     one(from.outbox().oldestAgeS),
   ),
+  ...BUS_FAMILIES,
   gauge('openbell_ledger_lag_seconds', 'Time from acceptance to outcome, of the newest outcome.', (from) =>
     one(from.ledgerLagS()),
   ),

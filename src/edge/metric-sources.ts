@@ -2,6 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { BATCH_SIZE_BUCKETS, COMMIT_MS_BUCKETS, type Counters, STAT } from '../core/counters.js';
+import type { Bus } from '../engines/bus.js';
+import type { DeadLetters } from '../engines/dead-letters.js';
 import type { Ownership } from '../engines/ownership.js';
 import { type JournalHead, SYNC_MS_BUCKETS } from '../workers/journal-head.js';
 import { LoopDelayMonitor, type LoopDelays } from '../workers/loop-delay.js';
@@ -21,6 +23,8 @@ export interface SourceModules {
   readonly gateway: AdmissionGateway;
   readonly registry: LiveRegistry;
   readonly views: RoundViews;
+  readonly bus: Bus;
+  readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
@@ -89,6 +93,9 @@ export function metricSources(modules: SourceModules): MetricsSources {
       const oldest = outbox.oldestAcceptedAtMs;
       return { depth: modules.outboxDepth(), oldestAgeS: oldest === null ? 0 : (nowMs() - oldest) / 1000 };
     },
+    bus: () => modules.bus,
+    republished: () => outbox.republished,
+    deadLetters: () => modules.deadLetters,
     ledgerLagS: () => intake.lagS,
     journal: () => ({ sequence: head.durableSequence, indexedSequence: counters.indexedSequence }),
     watermark: () => {

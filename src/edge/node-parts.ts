@@ -8,6 +8,7 @@ import { InvestmentIds } from '../core/ids.js';
 import type { Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
 import { edgeBus } from '../engines/bus-of.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { type IndexDb, openIndex } from '../workers/index-db.js';
 import { AdmissionGateway } from './admission-gateway.js';
@@ -36,6 +37,7 @@ export interface NodeParts {
   readonly views: RoundViews;
   readonly registry: LiveRegistry;
   readonly bus: Bus;
+  readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
@@ -119,6 +121,7 @@ export function makeParts(
   const registry = new LiveRegistry({ round: (id) => views.view(id) });
 
   const bus = edgeBus(config.dataDir, nsq, logger);
+  const deadLetters = new DeadLetters({ bus, logger, nowMs });
   const outbox = new OutboxPublisher({
     source: {
       outboxAfter: (sequence, limit) => {
@@ -136,6 +139,7 @@ export function makeParts(
   });
   const intake = new OutcomeIntake({
     bus,
+    deadLetters,
     ids,
     applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
     applyBalances: async (messages) => {
@@ -196,6 +200,7 @@ export function makeParts(
     views,
     registry,
     bus,
+    deadLetters,
     outbox,
     intake,
     watermark,

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pino from 'pino';
 import { InvestmentIds, ownLineage } from '../core/ids.js';
-import { OUTCOMES_BATCH_MAX } from '../core/limits.js';
+import { MESSAGE_ATTEMPTS_MAX, OUTCOME_REQUEUE_MAX_MS, OUTCOMES_BATCH_MAX } from '../core/limits.js';
 import { type BalanceMessage, encodeMessage, type OutcomeMessage, TOPICS } from '../core/messages.js';
+import { ok } from '../core/result.js';
 import type { Message } from '../engines/bus.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import type { OutcomeApplied } from '../workers/protocol.js';
 import { OutcomeIntake } from './outcome-intake.js';
 
@@ -47,9 +49,13 @@ class World {
   balancesWork = true;
   answers: ((results: readonly OutcomeApplied[] | null) => void)[] = [];
   closed = 0;
+  /** Whether the bus keeps what is put aside, and the reasons of what was. */
+  keepsMessages = false;
+  readonly dead: string[] = [];
   readonly intake: OutcomeIntake;
 
-  constructor() {
+  constructor(keepsMessages = false) {
+    this.keepsMessages = keepsMessages;
     this.intake = new OutcomeIntake({
       bus: {
         subscribe: (topic, handler, { maxInFlight }) => {
@@ -58,6 +64,17 @@ class World {
           return { close: () => void this.closed++ };
         },
       },
+      deadLetters: new DeadLetters({
+        bus: {
+          keepsMessages: this.keepsMessages,
+          publish: async (topic, [letter]) => {
+            this.dead.push(`${topic} ${(JSON.parse(String(letter)) as { reason: string }).reason}`);
+            return ok(undefined);
+          },
+        },
+        logger: pino({ level: 'silent' }),
+        nowMs: () => 0,
+      }),
       ids: new InvestmentIds(ownLineage('abcd1234')),
       applyOutcomes: (outcomes) => {
         this.batches.push(outcomes.map(({ sequence }) => sequence));
@@ -74,12 +91,15 @@ class World {
     this.intake.start();
   }
 
-  deliver(topic: string, body: Uint8Array, name: string): void {
+  deliver(topic: string, body: Uint8Array, name: string, attempts = 1): void {
     const message: Message = {
       body,
-      attempts: 1,
+      attempts,
       finish: () => void this.ends.push(`finish ${name}`),
-      requeue: () => void this.ends.push(`requeue ${name}`),
+      requeue: (delayMs) => {
+        assert.equal(delayMs, Math.min(OUTCOME_REQUEUE_MAX_MS, 1_000 * 2 ** (attempts - 1)));
+        this.ends.push(`requeue ${name}`);
+      },
       touch: () => undefined,
     };
     this.handlers.get(topic)!(message);
@@ -137,6 +157,40 @@ test('poison is dropped at once and does not stop the others', async () => {
   await settled();
   assert.deepEqual(world.ends, ['finish poison', 'finish float', 'finish list']);
   assert.deepEqual([world.batches, world.intake.counts.poison], [[[2]], 3]);
+});
+
+test('over a broker poison, and what fits nothing, is put aside with its reason', async () => {
+  const world = new World(true);
+  world.deliver(TOPICS.balances, Buffer.from('[]'), 'list');
+  for (const sequence of [1, 2, 3]) world.outcome(outcome(sequence));
+  await settled();
+  await world.answer(['unknown', 'conflict', 'applied']);
+  assert.deepEqual(world.dead.toSorted(), [
+    'openbell.balances.dead unreadable',
+    'openbell.outcomes.dead conflict',
+    'openbell.outcomes.dead unknown',
+  ]);
+  assert.deepEqual(world.ends.toSorted(), ['finish 1', 'finish 2', 'finish 3', 'finish list']);
+});
+
+test('what comes back too often is put aside, where it can be', async () => {
+  for (const [keepsMessages, expected] of [
+    [true, ['openbell.balances.dead attempts']],
+    [false, []],
+  ] as const) {
+    const world = new World(keepsMessages);
+    world.balancesWork = false;
+    for (const attempts of [MESSAGE_ATTEMPTS_MAX, MESSAGE_ATTEMPTS_MAX + 1])
+      world.deliver(TOPICS.balances, encodeMessage(balance), `${attempts}`, attempts);
+    await settled();
+    await settled();
+    assert.deepEqual(world.dead, expected);
+    const worn = keepsMessages ? 'finish' : 'requeue';
+    assert.deepEqual(
+      world.ends.toSorted(),
+      [`requeue ${MESSAGE_ATTEMPTS_MAX}`, `${worn} ${MESSAGE_ATTEMPTS_MAX + 1}`].toSorted(),
+    );
+  }
 });
 
 test('one batch at a time, of bounded size; what comes meanwhile is the next', async () => {

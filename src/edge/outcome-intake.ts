@@ -3,7 +3,12 @@
 
 import type { Logger } from 'pino';
 import type { InvestmentIds } from '../core/ids.js';
-import { OUTCOME_REQUEUE_MS, OUTCOMES_BATCH_MAX, OUTCOMES_IN_FLIGHT_MAX } from '../core/limits.js';
+import {
+  OUTCOME_REQUEUE_MAX_MS,
+  OUTCOME_REQUEUE_MS,
+  OUTCOMES_BATCH_MAX,
+  OUTCOMES_IN_FLIGHT_MAX,
+} from '../core/limits.js';
 import {
   type BalanceMessage,
   decodeBalanceMessage,
@@ -13,10 +18,13 @@ import {
 } from '../core/messages.js';
 import type { Result } from '../core/result.js';
 import type { Message, Subscriber, Subscription } from '../engines/bus.js';
+import type { DeadLetters } from '../engines/dead-letters.js';
 import type { OutcomeApplied } from '../workers/protocol.js';
 
 export interface IntakeModules {
   readonly bus: Subscriber;
+  /** For what cannot be read, fits nothing here, or comes again and again. */
+  readonly deadLetters: DeadLetters;
   readonly ids: InvestmentIds;
   /** Journals the outcomes; null when the journal has failed. */
   readonly applyOutcomes: (outcomes: readonly OutcomeMessage[]) => Promise<readonly OutcomeApplied[] | null>;
@@ -91,12 +99,12 @@ export class OutcomeIntake {
     this.#subscriptions = [
       bus.subscribe(
         TOPICS.outcomes,
-        (message) => this.#decoded(message, decodeOutcomeMessage, this.#outcomes),
+        (message) => this.#decoded(TOPICS.outcomes, message, decodeOutcomeMessage, this.#outcomes),
         options,
       ),
       bus.subscribe(
         TOPICS.balances,
-        (message) => this.#decoded(message, decodeBalanceMessage, this.#balances),
+        (message) => this.#decoded(TOPICS.balances, message, decodeBalanceMessage, this.#balances),
         options,
       ),
     ];
@@ -108,23 +116,28 @@ export class OutcomeIntake {
     await Promise.all([this.#outcomes.idle(), this.#balances.idle()]);
   }
 
-  #decoded<T>(message: Message, decode: (body: Uint8Array) => Result<T, string>, to: Batcher<T>): void {
+  #decoded<T>(
+    topic: string,
+    message: Message,
+    decode: (body: Uint8Array) => Result<T, string>,
+    to: Batcher<T>,
+  ): void {
+    const { deadLetters } = this.#modules;
     const read = decode(message.body);
-    if (read.ok) {
-      to.add({ message, value: read.value });
-      return;
-    }
-    // It would come back for ever; what it meant is asked again by the outbox.
-    this.counts.poison++;
-    this.#modules.logger.error({ reason: read.error }, 'intake: a message that cannot be read is dropped');
-    message.finish();
+    if (!read.ok) {
+      // It would come back for ever; what it meant is asked again by the outbox.
+      this.counts.poison++;
+      deadLetters.bury(topic, message, 'unreadable', read.error);
+    } else if (deadLetters.isWornOut(message)) {
+      deadLetters.bury(topic, message, 'attempts', 'it could not be taken, again and again');
+    } else to.add({ message, value: read.value });
   }
 
   async #takeOutcomes(batch: readonly Held<OutcomeMessage>[]): Promise<void> {
-    const { applyOutcomes, onDone, onOutcome, ids, logger } = this.#modules;
+    const { applyOutcomes, onDone, onOutcome, ids, deadLetters } = this.#modules;
     const results = await applyOutcomes(batch.map(({ value }) => value));
     if (results === null) {
-      for (const { message } of batch) message.requeue(OUTCOME_REQUEUE_MS);
+      for (const { message } of batch) message.requeue(requeueMs(message));
       return;
     }
     batch.forEach(({ message, value }, at) => {
@@ -140,10 +153,8 @@ export class OutcomeIntake {
       else {
         if (result === 'unknown') this.counts.unknown++;
         else this.counts.conflicts++;
-        logger.error(
-          { id: value.id, round: value.round, result },
-          'intake: an outcome that does not fit this journal',
-        );
+        deadLetters.bury(TOPICS.outcomes, message, result, `${value.id}: it does not fit this journal`);
+        return;
       }
       message.finish();
     });
@@ -153,10 +164,13 @@ export class OutcomeIntake {
     const done = await this.#modules.applyBalances(batch.map(({ value }) => value));
     for (const { message } of batch) {
       if (done) message.finish();
-      else message.requeue(OUTCOME_REQUEUE_MS);
+      else message.requeue(requeueMs(message));
     }
   }
 }
+
+const requeueMs = ({ attempts }: Message): number =>
+  Math.min(OUTCOME_REQUEUE_MAX_MS, OUTCOME_REQUEUE_MS * 2 ** Math.min(attempts - 1, 16));
 
 function lagOf(investment: Record<string, unknown>): number {
   const end = investment['settledAt'] ?? investment['declinedAt'];

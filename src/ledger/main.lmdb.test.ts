@@ -105,7 +105,7 @@ test('an investment comes in by the link, its outcome goes out, and the books sa
   assert.deepEqual(rest, { outcomes: outcomes.slice(2), next: '5', more: false });
   const { body: metrics } = await call(ledger, '/metrics', {}, '');
   assert.match(String(metrics['text']), /openbell_ledger_investments_total\{outcome="settled"\} 2/);
-  assert.match(String(metrics['text']), /openbell_ledger_edge_connected 1/);
+  assert.match(String(metrics['text']), /openbell_ledger_bus_connected 1/);
 });
 
 test('a transfer by hand tells the edge the new balance; the same one again does nothing', async (t) => {

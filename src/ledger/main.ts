@@ -13,6 +13,7 @@ import { type TokenOptions, TokenVerifier } from '../core/token.js';
 import type { Bus } from '../engines/bus.js';
 import { ledgerBus } from '../engines/bus-of.js';
 import { type Coordination, localCoordination, type Tenure } from '../engines/coordination.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
@@ -179,6 +180,7 @@ class Ledger implements RunningLedger {
   readonly #options: LedgerOptions;
   readonly #modules: LedgerModules;
   readonly #metrics = new LedgerMetrics();
+  readonly #deadLetters: DeadLetters;
   readonly #processor: Processor;
   readonly #balances: BalanceSender;
   #admin: AdminServer | null = null;
@@ -205,9 +207,11 @@ class Ledger implements RunningLedger {
       fatal({ message: `fenced: ${reason}`, isFatal: true, isFenced: true }),
     );
     const owns = (): boolean => !ownership.word.expired(process.hrtime.bigint());
+    this.#deadLetters = new DeadLetters({ bus, logger, nowMs: Date.now });
     this.#processor = new Processor({
       store: lockedSettle({ store, locks, owns }),
       publisher: bus,
+      deadLetters: this.#deadLetters,
       bucket: new TokenBucket(options.ratePerS, () => performance.now()),
       metrics: this.#metrics,
       logger,
@@ -247,7 +251,8 @@ class Ledger implements RunningLedger {
     this.#metrics.watch({
       backlog: () => this.#processor.backlog,
       lagS: () => this.#processor.lagS(),
-      edgeConnected: () => bus.connected,
+      bus,
+      deadLetters: this.#deadLetters,
       // A gauge without a value, rather than a wrong one, while the store is away.
       balancesQueued: async () => {
         const totals = await store.totals();

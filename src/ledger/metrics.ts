@@ -3,6 +3,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { DECLINE_REASONS } from '../core/messages.js';
+import type { Bus } from '../engines/bus.js';
+import type { DeadLetters } from '../engines/dead-letters.js';
 
 /** What is true now; read at every scrape. */
 export interface LedgerGauges {
@@ -10,7 +12,8 @@ export interface LedgerGauges {
   backlog(): number;
   /** Age of the oldest of them since its acceptance, in seconds; 0 when there is none. */
   lagS(): number;
-  edgeConnected(): boolean;
+  readonly bus: Pick<Bus, 'connected' | 'counts'>;
+  readonly deadLetters: Pick<DeadLetters, 'counts' | 'lost'>;
   balancesQueued(): Promise<number>;
 }
 
@@ -104,9 +107,7 @@ export class LedgerMetrics {
       });
     gauge('openbell_ledger_backlog', 'Investments in hand that are not finished.', () => gauges.backlog());
     gauge('openbell_ledger_lag_seconds', 'Age of the oldest investment in hand.', () => gauges.lagS());
-    gauge('openbell_ledger_edge_connected', '1 while an edge is connected.', () =>
-      gauges.edgeConnected() ? 1 : 0,
-    );
+    this.#watchBus(gauges, gauge);
     gauge('openbell_ledger_balances_queued', 'Balance changes that the edge has not confirmed.', () =>
       gauges.balancesQueued(),
     );
@@ -119,6 +120,75 @@ export class LedgerMetrics {
         this.#loop.reset();
         return delayS;
       },
+    );
+  }
+
+  #watchBus(
+    { bus, deadLetters }: LedgerGauges,
+    gauge: (name: string, help: string, read: () => number) => Gauge,
+  ): void {
+    const counter = (name: string, help: string, read: () => number): Counter =>
+      new Counter({
+        name,
+        help,
+        registers: [this.#registry],
+        collect(): void {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    const labelled = (
+      name: string,
+      help: string,
+      label: string,
+      read: () => Record<string, number>,
+    ): Counter =>
+      new Counter({
+        name,
+        help,
+        labelNames: [label],
+        registers: [this.#registry],
+        collect(): void {
+          this.reset();
+          for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
+        },
+      });
+    gauge(
+      'openbell_ledger_bus_connected',
+      '1 while there is somebody to publish to: an edge, or an nsqd.',
+      () => (bus.connected ? 1 : 0),
+    );
+    labelled(
+      'openbell_ledger_bus_publishes_total',
+      'Publishes of outcomes and balances, by how they ended.',
+      'result',
+      () => bus.counts.publishes,
+    );
+    counter(
+      'openbell_ledger_bus_reconnects_total',
+      'Connections of the bus that came back after they were lost.',
+      () => bus.counts.reconnects,
+    );
+    gauge(
+      'openbell_ledger_bus_outstanding_messages',
+      'Messages given to the bus whose end is not known.',
+      () => bus.counts.outstanding,
+    );
+    gauge(
+      'openbell_ledger_bus_in_flight_messages',
+      'Messages delivered and neither finished nor requeued.',
+      () => bus.counts.inFlight,
+    );
+    labelled(
+      'openbell_ledger_dead_letters_total',
+      'Messages put aside, by reason.',
+      'reason',
+      () => deadLetters.counts,
+    );
+    counter(
+      'openbell_ledger_dead_letters_lost_total',
+      'Of those, how many no topic holds.',
+      () => deadLetters.lost,
     );
   }
 

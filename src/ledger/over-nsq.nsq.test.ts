@@ -14,6 +14,7 @@ import {
   TOPICS,
 } from '../core/messages.js';
 import { until } from '../engines/bus-contract-rig.js';
+import { type DeadLetter, deadTopic } from '../engines/dead-letters.js';
 import { NsqBus } from '../engines/nsq/nsq-bus.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { investment, newDirectory } from './books-bench.js';
@@ -118,6 +119,46 @@ test('investments come in by NSQ, outcomes and balances go out, a duplicate gets
     assert.ok(performance.now() < lateMs, 'everything is finished at nsqd');
     stats = await channel(server);
   }
+});
+
+test('poison and conflicts go to the dead letters, with reason and original; the others are settled', {
+  skip,
+}, async (t) => {
+  const { nsq } = await nsqd(t);
+  const running = await ledger(t, nsq);
+  const { bus, outcomes, send } = await edge(t, nsq);
+  await call(running, '/admin/v1/accounts', csv('alice,1000,GBP,true'));
+  await send('a');
+  await until(() => outcomes.length === 1, 'the outcome');
+  const bodies = [Buffer.from('\u0000nonsense'), encodeMessage(investment('a', { amount: 11 }))];
+  assert.ok((await bus.publish(TOPICS.investments, bodies)).ok);
+  await send('b');
+  await until(() => outcomes.length === 2, 'the outcome of the good one');
+  const dead: DeadLetter[] = [];
+  bus.subscribe(
+    deadTopic(TOPICS.investments),
+    (message) => {
+      dead.push(JSON.parse(Buffer.from(message.body).toString()) as DeadLetter);
+      message.finish();
+    },
+    { maxInFlight: 10 },
+  );
+  await until(() => dead.length === 2, 'two dead letters');
+  dead.sort((one, other) => one.reason.localeCompare(other.reason));
+  assert.deepEqual(
+    dead.map(({ reason, topic, attempts, bytes }) => [reason, topic, attempts, bytes]),
+    [
+      ['conflict', TOPICS.investments, 1, bodies[1]?.length],
+      ['unreadable', TOPICS.investments, 1, bodies[0]?.length],
+    ],
+  );
+  assert.deepEqual(
+    dead.map(({ body }) => Buffer.from(body, 'base64')),
+    bodies.toReversed(),
+  );
+  const { body } = await call(running, '/metrics');
+  assert.match(String(body['text']), /openbell_ledger_dead_letters_total\{reason="conflict"\} 1/);
+  assert.match(String(body['text']), /openbell_ledger_bus_publishes_total\{result="ok"\} [1-9]/);
 });
 
 test('what waits long for its turn is touched, and comes only once', { skip }, async (t) => {

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { encodeMessage, type InvestmentMessage } from '../core/messages.js';
 import { err, ok } from '../core/result.js';
 import type { Message } from '../engines/bus.js';
+import { DeadLetters } from '../engines/dead-letters.js';
 import { investment as anInvestment, done } from './books-bench.js';
 import { type Ended, HeldPublisher, message } from './held-bus.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
@@ -28,6 +29,8 @@ interface Bench {
   readonly publisher: HeldPublisher;
   readonly store: LedgerStore;
   readonly fatal: string[];
+  /** What was put aside. */
+  readonly dead: string[];
   metric(name: string): Promise<string>;
 }
 
@@ -48,9 +51,23 @@ async function bench(
   const publisher = new HeldPublisher();
   const metrics = new LedgerMetrics();
   const fatal: string[] = [];
+  const dead: string[] = [];
+  const deadLetters = new DeadLetters({
+    bus: {
+      keepsMessages: true,
+      publish: async (topic, [letter]) => {
+        const { reason, detail } = JSON.parse(String(letter)) as { reason: string; detail: string };
+        dead.push(`${topic} ${reason}: ${detail}`);
+        return ok(undefined);
+      },
+    },
+    logger: pino({ level: 'silent' }),
+    nowMs: Date.now,
+  });
   const processor = new Processor({
     store: change(store),
     publisher,
+    deadLetters,
     bucket: new TokenBucket(ratePerS, () => performance.now()),
     metrics,
     logger: pino({ level: 'silent' }),
@@ -59,7 +76,7 @@ async function bench(
   });
   const metric = async (name: string): Promise<string> =>
     (await metrics.text()).body.split('\n').find((line) => line.startsWith(name)) ?? '';
-  return { processor, publisher, store, fatal, metric };
+  return { processor, publisher, store, fatal, dead, metric };
 }
 
 test('what arrives together is one group, and is finished only after the hand-over', async (t) => {
@@ -125,25 +142,30 @@ test('a twin of a message in hand replaces it and is not settled again', async (
 });
 
 test('a twin with another body is a conflict: dropped, counted, without an outcome', async (t) => {
-  const { processor, publisher, metric, store } = await bench(t);
+  const { processor, publisher, metric, store, dead } = await bench(t);
   const first = deliver('a');
   const twin = deliver('a', { amount: 11 });
   processor.accept(first);
   processor.accept(twin);
+  await twin.ended;
   assert.equal(twin.how, 'finished');
+  assert.deepEqual(dead, [
+    'openbell.investments.dead conflict: a: another amount than that of the same id in hand',
+  ]);
   (await publisher.next(0)).answer(ok(undefined));
   await first.ended;
   const later = deliver('a', { investor: 'mallory' });
   processor.accept(later);
   await later.ended;
   assert.equal(later.how, 'finished');
+  assert.match(dead[1] ?? '', /^openbell\.investments\.dead conflict: a: /);
   assert.equal(publisher.published.length, 1);
   assert.match(await metric('openbell_ledger_investments_total{outcome="conflict"}'), / 2$/);
   assert.equal((await done(store.account('alice', 1)))?.balance, 990);
 });
 
-test('poison is finished and counted, and what comes with it is settled', async (t) => {
-  const { processor, publisher, metric } = await bench(t);
+test('poison is put aside and counted, and what comes with it is settled', async (t) => {
+  const { processor, publisher, metric, dead } = await bench(t);
   const poison = [
     Buffer.from('not json'),
     Buffer.from('[]'),
@@ -158,7 +180,10 @@ test('poison is finished and counted, and what comes with it is settled', async 
   ].map(message);
   const good = deliver('a');
   for (const each of [...poison, good]) processor.accept(each);
+  await Promise.all(poison.map((each) => each.ended));
   assert.ok(poison.every((each) => each.how === 'finished'));
+  assert.equal(dead.length, poison.length);
+  assert.ok(dead.every((each) => each.startsWith('openbell.investments.dead unreadable: ')));
   const { outcomes, answer } = await publisher.next(0);
   assert.equal(outcomes.length, 1);
   answer(ok(undefined));
@@ -267,6 +292,27 @@ test('an older epoch is dropped, counted and told nothing; sent again by the own
   answer(ok(undefined));
   await again.ended;
   assert.equal(again.how, 'finished');
+});
+
+test('an investment that has to wait is never put aside, however often it comes', async (t) => {
+  let isAway = true;
+  const { processor, publisher, dead } = await bench(t, 0, (store) => ({
+    ...wrap(store),
+    settle: async (group) =>
+      isAway ? err({ message: 'away', isFatal: false, isFenced: false }) : store.settle(group),
+  }));
+  for (const attempts of [1, 1_000, 65_535]) {
+    const waiting = Object.assign(deliver('a'), { attempts });
+    processor.accept(waiting);
+    await waiting.ended;
+    assert.equal(waiting.how, 'requeued');
+  }
+  isAway = false;
+  const last = Object.assign(deliver('a'), { attempts: 65_535 });
+  processor.accept(last);
+  (await publisher.next(0)).answer(ok(undefined));
+  await last.ended;
+  assert.deepEqual([last.how, dead], ['finished', []]);
 });
 
 const wrap = (store: LedgerStore): LedgerStore => ({

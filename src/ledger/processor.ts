@@ -13,6 +13,7 @@ import {
 } from '../core/limits.js';
 import { encodeMessage, type InvestmentMessage, TOPICS } from '../core/messages.js';
 import type { Message, Publisher } from '../engines/bus.js';
+import type { DeadLetters } from '../engines/dead-letters.js';
 import { readInvestment } from './investment-reader.js';
 import type { LedgerMetrics } from './metrics.js';
 import type { LedgerStore, Settlement, StoreFailure } from './store.js';
@@ -22,6 +23,11 @@ import type { TokenBucket } from './token-bucket.js';
 export interface ProcessorModules {
   readonly store: Pick<LedgerStore, 'settle'>;
   readonly publisher: Publisher;
+  /**
+   * For what can never be settled. An investment that can be, and has to wait, is not put aside however often it comes:
+   * deliveries that ended with this process are not told from those that were given back.
+   */
+  readonly deadLetters: DeadLetters;
   readonly bucket: TokenBucket;
   readonly metrics: LedgerMetrics;
   readonly logger: Logger;
@@ -58,15 +64,11 @@ export class Processor {
 
   /** Takes a message from the bus. */
   accept(message: Message): void {
-    const { metrics, logger } = this.#modules;
+    const { metrics, deadLetters } = this.#modules;
     const read = readInvestment(message.body);
     if (!read.ok) {
       metrics.processed('poison');
-      logger.error(
-        { problem: read.error, attempts: message.attempts },
-        'ledger: a message that cannot be read is dropped',
-      );
-      message.finish();
+      deadLetters.bury(TOPICS.investments, message, 'unreadable', read.error);
       return;
     }
     if (this.#stopped) {
@@ -124,17 +126,14 @@ export class Processor {
 
   /** The same id while the first is still in hand: one of the two is enough. */
   #acceptTwin(twin: Held, investment: InvestmentMessage, message: Message): void {
-    const { metrics, logger } = this.#modules;
+    const { metrics, deadLetters } = this.#modules;
     const member = (['round', 'investor', 'amount', 'currency'] as const).find(
       (name) => twin.investment[name] !== investment[name],
     );
     if (member !== undefined) {
       metrics.processed('conflict');
-      logger.error(
-        { id: investment.id, member },
-        'ledger: two investments with one id; the second is dropped',
-      );
-      message.finish();
+      const detail = `${investment.id}: another ${member} than that of the same id in hand`;
+      deadLetters.bury(TOPICS.investments, message, 'conflict', detail);
       return;
     }
     metrics.processed('replayed');
@@ -180,7 +179,7 @@ export class Processor {
 
   /** False after a failure that this process cannot survive. */
   async #settle(group: readonly Held[]): Promise<boolean> {
-    const { store, bucket, metrics, logger, nowMs, onFatal } = this.#modules;
+    const { store, bucket, metrics, deadLetters, logger, nowMs, onFatal } = this.#modules;
     const startedMs = performance.now();
     const settled = await store.settle(group.map((held) => held.investment));
     if (!settled.ok) {
@@ -202,6 +201,12 @@ export class Processor {
       const settlement = settled.value[index];
       if (settlement === undefined) continue;
       this.#count(held, settlement, nowMs());
+      if (settlement.kind === 'conflict') {
+        const { id } = held.investment;
+        this.#held.delete(id);
+        deadLetters.bury(TOPICS.investments, held.message, 'conflict', `${id}: ${settlement.detail}`);
+        continue;
+      }
       if (settlement.kind !== 'outcome') {
         this.#finish(held);
         continue;
@@ -214,17 +219,16 @@ export class Processor {
   }
 
   #count(held: Held, settlement: Settlement, nowMs: number): void {
-    const { metrics, logger } = this.#modules;
-    const { id, acceptedAt } = held.investment;
+    const { metrics } = this.#modules;
+    const { acceptedAt } = held.investment;
     if (settlement.kind === 'conflict') {
       metrics.processed('conflict');
-      logger.error(
-        { id, problem: settlement.detail },
-        'ledger: an investment conflicts with the books; it is dropped',
-      );
     } else if (settlement.kind === 'stale') {
       metrics.processed('stale');
-      logger.warn({ id, epoch: settlement.epoch }, 'ledger: an investment of an older epoch is dropped');
+      this.#modules.logger.warn(
+        { id: held.investment.id, epoch: settlement.epoch },
+        'ledger: an investment of an older epoch is dropped',
+      );
     } else if (settlement.isReplay) {
       metrics.processed('replayed');
     } else {
