@@ -35,6 +35,11 @@ export async function makeCertificates(clientName = 'openbell'): Promise<Certifi
   };
 }
 
+/** What a client has that trusts the server of `certificates`, and shows a certificate that the server does not know. */
+export function strangerTo(certificates: Certificates, others: Certificates): Certificates {
+  return { ...certificates, clientCert: others.clientCert, clientKey: others.clientKey };
+}
+
 /** TLS of one engine. */
 export interface EngineTls {
   readonly certificates: Certificates;

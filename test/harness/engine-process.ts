@@ -62,8 +62,12 @@ process.once('exit', () => {
 /** Whether every thread of a process is stopped (state `T`, the first field after the name in parentheses). */
 function isStopped(pid: number): boolean {
   return readdirSync(`/proc/${pid}/task`).every((thread) => {
-    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
-    return stat[stat.lastIndexOf(')') + 2] === 'T';
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      return stat[stat.lastIndexOf(')') + 2] === 'T';
+    } catch {
+      return true; // it has ended since the list was read
+    }
   });
 }
 
@@ -93,7 +97,8 @@ class EngineProcess implements Engine {
   async start(): Promise<void> {
     // A file, not a pipe: an engine must not wait for a test that is too busy to read.
     const log = openSync(this.#logFile, 'a');
-    // setpriv becomes the engine, with the same pid; the kernel kills it when this process dies, however it dies.
+    // setpriv becomes the engine, with the same pid; the kernel kills it when this process dies, however it dies
+    // (exactly: when the thread dies that has started it, so a worker thread must outlive its engines).
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...this.#spec.command(this.directory)], {
       env: { ...process.env, ...this.#spec.env },
       cwd: this.directory,

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { type Cassandra, startCassandra } from './cassandra.js';
-import { makeCertificates } from './certificates.js';
+import { makeCertificates, strangerTo } from './certificates.js';
 import { type CqlEndpoint, cql } from './cql.js';
 import { skipWithoutEngine } from './engine-files.js';
-import { type SharedCassandra, sharedCassandra } from './shared-cassandra.js';
+import { SHARED_CASSANDRA, type SharedCassandra, sharedCassandra } from './shared-cassandra.js';
 
 const skip = skipWithoutEngine('cassandra');
 const ROWS = 200;
@@ -92,7 +92,7 @@ test('Cassandra with TLS and passwords: only for a client of the same authority 
       const { endpoint } = cassandra;
       const statement = "SELECT value FROM system_views.settings WHERE name = 'write_request_timeout'";
       assert.deepEqual((await cql(endpoint, [statement])).map(String), ['1500ms']);
-      await assert.rejects(cql({ ...endpoint, certificates: others }, [statement]));
+      await assert.rejects(cql({ ...endpoint, certificates: strangerTo(ours, others) }, [statement]));
       const { certificates, ...plain } = endpoint;
       assert.equal(certificates, ours);
       await assert.rejects(cql(plain, [statement]));
@@ -111,14 +111,26 @@ describe('the Cassandra that test files share', { skip }, () => {
   before(async () => {
     shared = await sharedCassandra();
   });
+  after(() => shared.release());
 
   test('each has keyspaces of its own, which are gone when it releases them', async () => {
-    const [first, second] = [await shared.createKeyspace(), await shared.createKeyspace()];
-    assert.notEqual(first, second);
-    await fill(shared.endpoint, first);
-    assert.deepEqual(await verdicts(shared.endpoint, first), expected);
-    await assert.rejects(verdicts(shared.endpoint, second), /does not exist/);
+    const usual = process.env[SHARED_CASSANDRA];
+    process.env[SHARED_CASSANDRA] = shared.contactPoint; // as the runner does
+    try {
+      const guest = await sharedCassandra();
+      const [first, second] = [await guest.createKeyspace(), await guest.createKeyspace()];
+      assert.notEqual(first, second);
+      await fill(guest.endpoint, first);
+      assert.deepEqual(await verdicts(guest.endpoint, first), expected);
+      await assert.rejects(verdicts(guest.endpoint, second), /does not exist/);
+      await guest.release();
+      const left = await cql(shared.endpoint, ['SELECT keyspace_name FROM system_schema.keyspaces']);
+      const names = left.map(([name]) => `${name}`);
+      assert.ok(names.includes('system'));
+      assert.deepEqual([names.includes(first), names.includes(second)], [false, false]);
+    } finally {
+      if (usual === undefined) delete process.env[SHARED_CASSANDRA];
+      else process.env[SHARED_CASSANDRA] = usual;
+    }
   });
-
-  after(() => shared.release());
 });

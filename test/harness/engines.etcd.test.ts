@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Certificates, makeCertificates } from './certificates.js';
+import { type Certificates, makeCertificates, strangerTo } from './certificates.js';
 import { etcdCommand, skipWithoutEngine } from './engine-files.js';
 import { type Etcd, startEtcd } from './etcd.js';
 import { httpBody, httpCall } from './http-call.js';
@@ -117,10 +117,16 @@ test('etcd with TLS: only over TLS, and only for a client of the same authority'
     try {
       await put(etcd, 'a', 'b', ours);
       assert.equal(await get(etcd, 'a', ours), 'b');
-      await assert.rejects(get(etcd, 'a', others));
+      await assert.rejects(get(etcd, 'a', strangerTo(ours, others)));
       await assert.rejects(httpBody(`http://${etcd.clientAddress}/health`));
     } finally {
       await etcd.remove();
+    }
+    const open = await startEtcd({ tls: { certificates: ours } });
+    try {
+      await put(open, 'a', 'b', strangerTo(ours, others));
+    } finally {
+      await open.remove();
     }
   } finally {
     await Promise.all([ours.remove(), others.remove()]);

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Certificates, makeCertificates } from './certificates.js';
+import { type Certificates, makeCertificates, strangerTo } from './certificates.js';
 import { nsqCommand, skipWithoutEngine } from './engine-files.js';
 import { httpBody, httpCall } from './http-call.js';
 import { type Nsqd, startNsqd, startNsqlookupd } from './nsq.js';
@@ -235,13 +238,69 @@ test('nsqd with TLS: only over TLS, and only for a client of the same authority'
     try {
       const publishUrl = `${nsqd.httpUrl}/pub?topic=words`;
       assert.equal(await httpBody(publishUrl, { body: 'secret', certificates: ours }), 'OK');
-      await assert.rejects(httpCall(publishUrl, { body: 'secret', certificates: others }));
+      await assert.rejects(httpCall(publishUrl, { body: 'secret', certificates: strangerTo(ours, others) }));
       await assert.rejects(receive(nsqd, 1), /TLS required/);
       assert.deepEqual(await tail(nsqd, 1, ours), ['secret']);
+      await assert.rejects(tail(nsqd, 1, strangerTo(ours, others)));
     } finally {
       await nsqd.remove();
+    }
+    // Also where a client need not show a certificate, it must speak TLS.
+    const open = await startNsqd({ tls: { certificates: ours } });
+    try {
+      await assert.rejects(receive(open, 1), /TLS required/);
+      const publishUrl = `${open.httpUrl}/pub?topic=words`;
+      const certificates = strangerTo(ours, others);
+      assert.equal(await httpBody(publishUrl, { body: 'secret', certificates }), 'OK');
+    } finally {
+      await open.remove();
     }
   } finally {
     await Promise.all([ours.remove(), others.remove()]);
   }
 });
+
+test('an engine that does not start says why, and leaves nothing', { skip }, async () => {
+  const usual = process.env['TMPDIR'];
+  const own = mkdtempSync(join(tmpdir(), 'openbell-refused-'));
+  process.env['TMPDIR'] = own;
+  try {
+    const refusal = /ended \(\d+\) before it was ready\n.*no-such-flag/s;
+    await assert.rejects(startNsqd({ args: ['-no-such-flag'] }), refusal);
+    assert.deepEqual(readdirSync(own), []);
+  } finally {
+    if (usual === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = usual;
+    rmSync(own, { recursive: true, force: true });
+  }
+});
+
+test('an engine does not outlive the process of its test, however that ends', { skip }, async () => {
+  const harness = new URL('./nsq.js', import.meta.url).href;
+  const program = `
+    const { startNsqd } = await import(${JSON.stringify(harness)});
+    const nsqd = await startNsqd();
+    console.log(JSON.stringify({ pid: nsqd.pid, directory: nsqd.directory }));
+    setInterval(() => undefined, 1_000);`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', program]);
+  const [line] = (await once(owner.stdout, 'data')) as [Buffer];
+  const { pid, directory } = JSON.parse(line.toString()) as { pid: number; directory: string };
+  try {
+    assert.ok(isRunning(pid));
+    owner.kill('SIGKILL');
+    await until(async () => !isRunning(pid), 'nsqd has ended');
+  } finally {
+    owner.kill('SIGKILL');
+    if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+/** Whether it runs: an orphan that has ended may stay listed until the first process of the machine takes note. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // not listed any more
+  }
+}

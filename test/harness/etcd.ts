@@ -76,7 +76,7 @@ function tlsFlags({ certificates, clientCertificate }: EngineTls): string[] {
   return [
     `--cert-file=${certificates.serverCert}`,
     `--key-file=${certificates.serverKey}`,
-    `--trusted-ca-file=${certificates.ca}`,
-    ...(clientCertificate ? ['--client-cert-auth'] : []),
+    // With an authority etcd asks every client for a certificate, also without --client-cert-auth.
+    ...(clientCertificate ? ['--client-cert-auth', `--trusted-ca-file=${certificates.ca}`] : []),
   ];
 }
