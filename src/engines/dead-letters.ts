@@ -20,8 +20,6 @@ export type DeadReason =
   /** It came back too often. */
   | 'attempts';
 
-export const DEAD_REASONS: readonly DeadReason[] = ['unreadable', 'conflict', 'unknown', 'attempts'];
-
 /** The body of a message in a `.dead` topic, as UTF-8 JSON. */
 export interface DeadLetter {
   readonly topic: string;
