@@ -312,6 +312,8 @@ export const REPLICATION_EPOCH_CHECK_MS = 2_000;
 export const REPLICATION_DRAIN_MS = 5_000;
 /** A reply that waits longer than this for its rows to be replicated is told so: unknown, ask again. */
 export const REPLICATION_DEADLINE_MS = 10_000;
+/** With a reply that has waited longer than this the node is not ready: whoever comes now would wait as long. */
+export const REPLICATION_STALL_MS = 3_000;
 /** Batches of replies that wait: each shard has two, and this is far above. */
 export const REPLICATION_HELD_MAX = 1_024;
 /** A replicator thread that died is started again after this. */
@@ -331,6 +333,7 @@ assert(
   REPLICATION_CHUNKS_MAX * REPLICATION_CHUNK_ROWS <= REPLICATION_WINDOW_ROWS,
   'chunks of small frames must fit the window',
 );
+assert(REPLICATION_STALL_MS < REPLICATION_DEADLINE_MS, 'probes see a stall before clients do');
 assert(
   CASSANDRA_BATCH_BYTES >= 2 * (JOURNAL_ROW_BYTES_MAX + 512),
   'a batch must hold more than one row of any length',

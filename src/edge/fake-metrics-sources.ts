@@ -47,6 +47,18 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     ledgerLagS: () => 0.75,
     journal: () => ({ sequence: 77, indexedSequence: 70 }),
     watermark: () => ({ sequence: 76, ageS: 0.5 }),
+    replication: () => ({
+      replicated: 75,
+      investors: 60,
+      lagRows: 2,
+      lagS: 0.5,
+      rows: 140,
+      batches: 12,
+      retries: 3,
+      rowsInFlight: 2,
+      repliesHeld: 1,
+      repliesLate: 4,
+    }),
     loopDelays: () =>
       new Map([
         ['main', { p50S: 0.001, p99S: 0.002, maxS: 0.003 }],

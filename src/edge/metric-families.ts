@@ -4,6 +4,8 @@
 // exception to base units: it is exact only in minor units, and the names say so.
 
 import type { LoopDelays } from '../workers/loop-delay.js';
+import type { ReplicationStats } from './replication.js';
+import { ROW_FAMILIES } from './replication-families.js';
 import type { RoundView } from './round-view.js';
 
 /** Counts by bucket, as threads keep them in shared memory. */
@@ -57,6 +59,8 @@ export interface MetricsSources {
   journal(): { readonly sequence: number; readonly indexedSequence: number };
   /** Null before the first. */
   watermark(): { readonly sequence: number; readonly ageS: number } | null;
+  /** Null without Cassandra. */
+  replication(): ReplicationStats | null;
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }
@@ -224,6 +228,7 @@ export const FAMILIES: readonly Family[] = [
       return watermark === null ? [] : one(watermark.ageS);
     },
   ),
+  ...ROW_FAMILIES,
   perThread('p50', 'Median event-loop delay of a thread over the last seconds.', (delays) => delays.p50S),
   perThread(
     'p99',

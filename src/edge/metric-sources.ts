@@ -11,6 +11,7 @@ import type { LiveRegistry } from './live-registry.js';
 import type { BucketCounts, MetricsSources } from './metric-families.js';
 import type { OutboxPublisher } from './outbox-publisher.js';
 import type { OutcomeIntake } from './outcome-intake.js';
+import type { Replication } from './replication.js';
 import type { RoundViews } from './round-view.js';
 import type { WatermarkWriter } from './watermark-writer.js';
 
@@ -23,6 +24,7 @@ export interface SourceModules {
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
+  readonly replication: Replication | null;
   readonly ready: () => boolean;
   readonly recoveryS: () => number | null;
   /** Open HTTP connections of the public port. */
@@ -93,6 +95,7 @@ export function metricSources(modules: SourceModules): MetricsSources {
       const { last } = watermark;
       return last === null ? null : { sequence: last.sequence, ageS: (nowMs() - last.atMs) / 1000 };
     },
+    replication: () => modules.replication?.stats(nowMs()) ?? null,
     loopDelays: () => {
       const delays = new Map<string, LoopDelays>([['main', mainDelays.read(monotonicMs())]]);
       blocks.forEach((block, shard) => {

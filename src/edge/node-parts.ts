@@ -18,6 +18,7 @@ import { IndexFollower } from './indexer-client.js';
 import { LiveRegistry } from './live-registry.js';
 import { OutboxPublisher } from './outbox-publisher.js';
 import { OutcomeIntake } from './outcome-intake.js';
+import { Replication } from './replication.js';
 import { systemRoundClock } from './round-timers.js';
 import { RoundViews } from './round-view.js';
 import { RoundsService } from './rounds.js';
@@ -38,6 +39,8 @@ export interface NodeParts {
   readonly watermark: WatermarkWriter;
   readonly follower: IndexFollower;
   readonly upkeep: UpkeepClient;
+  /** Null without Cassandra. */
+  readonly replication: Replication | null;
 }
 
 const INDEX_LAGS: Problem = {
@@ -101,12 +104,21 @@ export function makeParts(
   });
   const registry = new LiveRegistry({ round: (id) => views.view(id) });
 
+  const replication = Replication.of({
+    config,
+    state,
+    onFenced: (reason) => failure.trip(reason),
+    logger,
+    monotonicMs,
+  });
+  const told = (): number => replication?.told ?? head.durableSequence;
+
   const bus = connectLocalLink({ path: linkSocketPath(config.dataDir), logger });
   const outbox = new OutboxPublisher({
     source: {
       outboxAfter: (sequence, limit) => {
         index.refresh();
-        return index.outboxAfter(sequence, limit);
+        return index.outboxAfter(sequence, limit).filter((row) => row.sequence <= told());
       },
     },
     bus,
@@ -134,7 +146,7 @@ export function makeParts(
     store: state.store,
     epoch,
     journalId,
-    durable: () => head.durableSequence,
+    durable: told,
     rounds: () =>
       rounds.list().map((round) => ({
         id: round.id,
@@ -158,5 +170,18 @@ export function makeParts(
     headMemory: state.headMemory,
     logger,
   });
-  return { gateway, index, rounds, views, registry, bus, outbox, intake, watermark, follower, upkeep };
+  return {
+    gateway,
+    index,
+    rounds,
+    views,
+    registry,
+    bus,
+    outbox,
+    intake,
+    watermark,
+    follower,
+    upkeep,
+    replication,
+  };
 }

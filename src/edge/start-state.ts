@@ -23,6 +23,8 @@ export interface Places {
   readonly journalDir: string;
   readonly indexDir: string;
   readonly watermarkFile: string;
+  /** How far the rows are in Cassandra: replication-cursor.ts. */
+  readonly cursorFile: string;
 }
 
 export interface StartState {
@@ -30,6 +32,8 @@ export interface StartState {
   readonly token: TokenOptions;
   readonly store: WatermarkStore;
   readonly epoch: number;
+  /** The watermark that was found: everything up to there has been promised to somebody. 0: none. */
+  readonly promisedSequence: number;
   readonly recovered: Recovered;
   readonly indexer: IndexerClient;
   readonly counters: Counters;
@@ -43,7 +47,12 @@ export function makePlaces(dataDir: string): Places {
   const root = path.join(dataDir, 'edge');
   const journalDir = path.join(root, 'journal');
   mkdirSync(journalDir, { recursive: true, mode: 0o700 });
-  return { journalDir, indexDir: path.join(root, 'index'), watermarkFile: path.join(root, 'watermark.json') };
+  return {
+    journalDir,
+    indexDir: path.join(root, 'index'),
+    watermarkFile: path.join(root, 'watermark.json'),
+    cursorFile: path.join(root, 'replicated.json'),
+  };
 }
 
 const refuse = (message: string): Result<never, StartFailure> => err({ message, exitCode: EXIT.internal });
@@ -106,6 +115,7 @@ export async function recoverState(
     token: token.value,
     store,
     epoch,
+    promisedSequence: floorSequence,
     recovered,
     indexer,
     counters,
