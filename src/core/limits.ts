@@ -12,10 +12,8 @@ export const IDEMPOTENCY_KEY_BYTES_MAX = 64;
 export const BODY_BYTES_MAX = 4096;
 /** A bearer token; RS256 with many claims stays below, and a slab must hold thousands of them. */
 export const TOKEN_BYTES_MAX = 4096;
-/**
- * What uWebSockets.js is told to hold of a request head before it answers 431 by itself. A head that arrives in one
- * read may be larger (its check comes late), so the token's length is checked here as well.
- */
+// What uWebSockets.js is told to hold of a request head before it answers 431 by itself. A head that arrives in one
+// read may be larger (its check comes late), so the token's length is checked here as well.
 export const HEADER_BYTES_MAX = 16_384;
 /** Rounds of one node: each has a slot of shared memory and every one is listed in one answer. */
 export const ROUNDS_MAX = 64;
@@ -467,14 +465,12 @@ export const REPLICATION_EPOCH_CHECK_MS = 2_000;
 export const REPLICATION_DRAIN_MS = 5_000;
 /** A reply that waits longer than this for its rows to be replicated is told so: unknown, ask again. */
 export const REPLICATION_DEADLINE_MS = 10_000;
+/** With a reply that has waited longer than this the node is not ready: whoever comes now would wait as long. */
+export const REPLICATION_STALL_MS = 3_000;
 /** Batches of replies that wait: each shard has two, and this is far above. */
 export const REPLICATION_HELD_MAX = 1_024;
 /** A replicator thread that died is started again after this. */
 export const REPLICATION_RESTART_MS = 1_000;
-/** A read of rows is tried this often before a rebuild or an audit gives up. */
-export const ROW_READ_ATTEMPTS_MAX = 5;
-/** Wait between these. */
-export const ROW_READ_RETRY_MS = 500;
 /** `migrate` holds its lock this long at a time; one that died is out of the way after it. */
 export const MIGRATE_LOCK_S = 60;
 
@@ -486,6 +482,7 @@ assert(
   REPLICATION_CHUNKS_MAX * REPLICATION_CHUNK_ROWS <= REPLICATION_WINDOW_ROWS,
   'chunks of small frames must fit the window',
 );
+assert(REPLICATION_STALL_MS < REPLICATION_DEADLINE_MS, 'probes see a stall before clients do');
 assert(
   CASSANDRA_BATCH_BYTES >= 2 * (JOURNAL_ROW_BYTES_MAX + 512),
   'a batch must hold more than one row of any length',

@@ -13,6 +13,7 @@ import type {
   OutcomeApplied,
   ShardOptions,
 } from '../workers/protocol.js';
+import type { ReplicationGate } from './replication-gate.js';
 import { ShardQueue } from './shard-queue.js';
 import { ShardThread } from './shard-thread.js';
 
@@ -22,6 +23,11 @@ interface ServedShard {
 }
 
 export interface GatewayModules {
+  /**
+   * Holds answers back until everything up to a sequence is wherever it has to be; null: what is synced here may be
+   * told. Calls are in the order of the sequences.
+   */
+  readonly hold: ReplicationGate['hold'] | null;
   /** Called once, at the first failure that ends admission for good. */
   readonly onFatal: (reason: string) => void;
   /** Milliseconds, monotonic. */
@@ -37,6 +43,14 @@ export class AdmissionGateway {
 
   constructor(options: Omit<ShardOptions, 'shard'>, modules: GatewayModules) {
     this.#onFatal = modules.onFatal;
+    let newest = 0;
+    /** Shards answer in any order; a batch may wait for more than it needs, never for less. */
+    const inOrder =
+      (hold: ReplicationGate['hold']): ReplicationGate['hold'] =>
+      (sequence, release) => {
+        newest = Math.max(newest, sequence);
+        hold(newest, release);
+      };
     this.#shards = Array.from({ length: options.shards }, (_, shard) => {
       const thread = new ShardThread(
         { ...options, shard },
@@ -46,6 +60,7 @@ export class AdmissionGateway {
         ring: thread.ring,
         wake: () => thread.wake(),
         takeOverflow: () => thread.takeOverflow(),
+        hold: modules.hold === null ? null : inOrder(modules.hold),
         onMisrouted: (owner, record, target) => {
           if (!this.#shards[owner]!.queue.addRecord(record, target))
             target.fail({ code: 'overloaded', retryAfterS: 1 });

@@ -60,6 +60,18 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     watermark: () => ({ sequence: 76, ageS: 0.5 }),
     watermarkFailures: () => 3,
     ownership: () => ({ epoch: 7, remainingS: 6.5, confirmed: 40, failed: 4 }),
+    replication: () => ({
+      replicated: 75,
+      investors: 60,
+      lagRows: 2,
+      lagS: 0.5,
+      rows: 140,
+      batches: 12,
+      retries: 3,
+      rowsInFlight: 2,
+      repliesHeld: 1,
+      repliesLate: 4,
+    }),
     loopDelays: () =>
       new Map([
         ['main', { p50S: 0.001, p99S: 0.002, maxS: 0.003 }],

@@ -7,6 +7,8 @@ import type { Bus } from '../engines/bus.js';
 import type { DeadLetters } from '../engines/dead-letters.js';
 import type { LoopDelays } from '../workers/loop-delay.js';
 import { BUS_FAMILIES } from './bus-families.js';
+import type { ReplicationStats } from './replication.js';
+import { ROW_FAMILIES } from './replication-families.js';
 import type { RoundView } from './round-view.js';
 
 /** Counts by bucket, as threads keep them in shared memory. */
@@ -73,6 +75,8 @@ export interface MetricsSources {
   /** Publishes of the outbox that were repetitions. */
   republished(): number;
   deadLetters(): Pick<DeadLetters, 'counts' | 'lost'>;
+  /** Null without Cassandra. */
+  replication(): ReplicationStats | null;
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }
@@ -265,6 +269,7 @@ export const FAMILIES: readonly Family[] = [
   gauge('openbell_standby', '1 while another node owns the rounds and this one waits for them, else 0.', () =>
     one(0),
   ),
+  ...ROW_FAMILIES,
   perThread('p50', 'Median event-loop delay of a thread over the last seconds.', (delays) => delays.p50S),
   perThread(
     'p99',

@@ -14,6 +14,7 @@ import type { LiveRegistry } from './live-registry.js';
 import type { BucketCounts, MetricsSources } from './metric-families.js';
 import type { OutboxPublisher } from './outbox-publisher.js';
 import type { OutcomeIntake } from './outcome-intake.js';
+import type { Replication } from './replication.js';
 import type { RoundViews } from './round-view.js';
 import type { WatermarkWriter } from './watermark-writer.js';
 
@@ -29,6 +30,7 @@ export interface SourceModules {
   readonly intake: OutcomeIntake;
   readonly watermark: WatermarkWriter;
   readonly ownership: Ownership;
+  readonly replication: Replication | null;
   readonly ready: () => boolean;
   readonly recoveryS: () => number | null;
   /** Open HTTP connections of the public port. */
@@ -108,6 +110,7 @@ export function metricSources(modules: SourceModules): MetricsSources {
       const leftNs = word.leftNs(process.hrtime.bigint());
       return { epoch, remainingS: leftNs === null ? null : Number(leftNs) / 1e9, ...renewals };
     },
+    replication: () => modules.replication?.stats(nowMs()) ?? null,
     loopDelays: () => {
       const delays = new Map<string, LoopDelays>([['main', mainDelays.read(monotonicMs())]]);
       blocks.forEach((block, shard) => {

@@ -20,6 +20,7 @@ import { IndexFollower } from './indexer-client.js';
 import { LiveRegistry } from './live-registry.js';
 import { OutboxPublisher } from './outbox-publisher.js';
 import { OutcomeIntake } from './outcome-intake.js';
+import { Replication } from './replication.js';
 import { systemRoundClock } from './round-timers.js';
 import { RoundViews } from './round-view.js';
 import { RoundsService } from './rounds.js';
@@ -43,6 +44,8 @@ export interface NodeParts {
   readonly watermark: WatermarkWriter;
   readonly follower: IndexFollower;
   readonly upkeep: UpkeepClient;
+  /** Null without Cassandra. */
+  readonly replication: Replication | null;
 }
 
 const INDEX_LAGS: Problem = {
@@ -68,6 +71,14 @@ export function makeParts(
   const admittedOf = ({ number, cap }: { number: number; cap: number }): number =>
     cap - counters.room(number);
 
+  const replication = Replication.of({
+    config,
+    state,
+    onFenced: (reason) => failure.trip(reason, 'fenced'),
+    logger,
+    monotonicMs,
+  });
+
   const gateway = new AdmissionGateway(
     {
       shards: config.workers,
@@ -84,7 +95,11 @@ export function makeParts(
       rateBurst: config.investorBurst,
       rounds: definitions,
     },
-    { onFatal: (reason) => failure.trip(reason), clock: monotonicMs },
+    {
+      onFatal: (reason) => failure.trip(reason),
+      clock: monotonicMs,
+      hold: replication?.gate == null ? null : replication.gate.hold.bind(replication.gate),
+    },
   );
   // The indexer has it open already, so it can be opened.
   const opened = openIndex(places.indexDir, { readOnly: true });
@@ -120,13 +135,15 @@ export function makeParts(
   });
   const registry = new LiveRegistry({ round: (id) => views.view(id) });
 
+  const told = (): number => replication?.told ?? head.durableSequence;
+
   const bus = edgeBus(config.dataDir, nsq, logger);
   const deadLetters = new DeadLetters({ bus, logger, nowMs });
   const outbox = new OutboxPublisher({
     source: {
       outboxAfter: (sequence, limit) => {
         index.refresh();
-        return index.outboxAfter(sequence, limit);
+        return index.outboxAfter(sequence, limit).filter((row) => row.sequence <= told());
       },
     },
     bus: new GatedPublisher(bus, owns),
@@ -154,7 +171,7 @@ export function makeParts(
     store: state.store,
     epoch,
     journalId,
-    durable: () => head.durableSequence,
+    durable: told,
     rounds: () =>
       rounds.list().map((round) => ({
         id: round.id,
@@ -206,5 +223,6 @@ export function makeParts(
     watermark,
     follower,
     upkeep,
+    replication,
   };
 }

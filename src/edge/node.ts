@@ -6,6 +6,8 @@ import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
+import { cassandraOptions } from '../engines/cassandra/options.js';
+import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import type { AdminServer } from '../http/admin-server.js';
@@ -17,6 +19,7 @@ import { startNodeAdmin } from './node-admin.js';
 import { makeParts, type NodeParts } from './node-parts.js';
 import { openapiJson } from './openapi.js';
 import { type PublicServer, startPublicServer } from './public-server.js';
+import { guardRows } from './rows-guard.js';
 import { adoptSharedRounds } from './shared-rounds.js';
 import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
 import type { Readiness, ReadinessPart } from './status.js';
@@ -62,9 +65,35 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     await lock.value.release();
     return state;
   }
+  const guarded = await guardState(options, state.value);
+  if (!guarded.ok) {
+    await state.value.indexer.run({ kind: 'close' });
+    await state.value.indexer.end();
+    await claim.value.release();
+    await lock.value.release();
+    return guarded;
+  }
   const node = new RunningEdge(options, state.value, failure, claim.value, lock.value);
   const refusal = await node.start();
   return refusal === null ? ok(node) : err(refusal);
+}
+
+/** Compares with the rows in Cassandra, where there are any. */
+async function guardState(
+  { config, logger }: EdgeOptions,
+  { recovered, epoch }: StartState,
+): Promise<Result<undefined, StartFailure>> {
+  if (config.cassandra.length === 0) return ok(undefined);
+  const cassandra = cassandraOptions(config);
+  if (!cassandra.ok) return err({ message: cassandra.error, exitCode: EXIT.config });
+  const store = new CassandraRowStore(cassandra.value, config.cluster);
+  const { journalId, lineage, end } = recovered;
+  const hasRows = end.nextSequence > 1;
+  const guarded = await guardRows(store, { journalId, lineage, hasRows, epoch, cluster: config.cluster });
+  await store.close();
+  if (!guarded.ok) return guarded;
+  if (guarded.value.warning !== null) logger.warn(guarded.value.warning);
+  return ok(undefined);
 }
 
 type Phase = 'starting' | 'ready' | 'draining';
@@ -142,6 +171,7 @@ class RunningEdge implements EdgeNode {
     registry.stop();
     await intake.stop();
     await bus.close();
+    await this.#parts.replication?.client.close();
     await this.#parts.watermark.write();
     await this.#close();
   }
@@ -173,13 +203,16 @@ class RunningEdge implements EdgeNode {
   }
 
   async #begin(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, outbox, intake, registry, rounds } = this.#parts;
+    const { gateway, upkeep, follower, watermark, outbox, intake, registry, rounds, replication } =
+      this.#parts;
     const { head } = this.#state;
     this.#housekeeping = setInterval(() => {
       gateway.expire();
+      replication?.gate?.expire();
       if (head.segmentReady <= head.segment) upkeep.preallocate();
     }, UPKEEP_MS);
     follower.start();
+    replication?.client.start();
     watermark.start();
     outbox.start();
     intake.start();
@@ -194,6 +227,7 @@ class RunningEdge implements EdgeNode {
         const { reason, kind } = this.#failure;
         const broken = this.#state.head.failure ?? (kind === 'failed' ? reason : null);
         const closed = this.#parts.gateway.closedBy;
+        const rows = this.#parts.replication?.readiness ?? null;
         return [
           part('journal', broken === null, String(broken)),
           part('lifecycle', this.#phase === 'ready', this.#phase),
@@ -201,6 +235,7 @@ class RunningEdge implements EdgeNode {
           ...(this.#claim.isShared
             ? [part('lease', this.#state.owns(), `fenced: ${reason ?? 'expired'}`)]
             : []),
+          ...(rows === null ? [] : [rows]),
         ];
       },
     };
@@ -217,7 +252,7 @@ class RunningEdge implements EdgeNode {
 
   /** Ends what is left: timers, ports, threads, ownership, the lock. */
   async #close(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, sharer, index } = this.#parts;
+    const { gateway, upkeep, follower, watermark, sharer, index, replication } = this.#parts;
     const { indexer } = this.#state;
     if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     follower.stop();
@@ -227,7 +262,7 @@ class RunningEdge implements EdgeNode {
     await this.#admin?.close();
     this.#server?.close();
     await indexer.run({ kind: 'close' });
-    await Promise.all([gateway.close(), upkeep.close(), index.close()]);
+    await Promise.all([gateway.close(), upkeep.close(), index.close(), replication?.client.close()]);
     await indexer.end();
     await this.#claim.release();
     await this.#lock.release();

@@ -3,9 +3,17 @@
 import { Piscina } from 'piscina';
 import { THREAD_YOUNG_GENERATION_MB } from '../core/limits.js';
 
+/** Of `workers/`, but for the one that speaks to an engine. */
+const FILES = {
+  admission: '../workers/admission.js',
+  indexer: '../workers/indexer.js',
+  upkeep: '../workers/upkeep.js',
+  replicator: './replicator-thread.js',
+} as const;
+
 export interface OneThreadPoolOptions {
-  /** A compiled file of `workers/` that exports `run`. */
-  readonly worker: 'admission' | 'indexer' | 'upkeep';
+  /** Which thread: a compiled file that exports `run`. */
+  readonly worker: keyof typeof FILES;
   readonly workerData: unknown;
   /** Tasks at the thread at once; more than one is for tasks that answer before they yield. */
   readonly concurrentTasks: number;
@@ -20,7 +28,7 @@ export function oneThreadPool({
   onError,
 }: OneThreadPoolOptions): Piscina {
   const pool = new Piscina({
-    filename: new URL(`../workers/${worker}.js`, import.meta.url).href,
+    filename: new URL(FILES[worker], import.meta.url).href,
     name: 'run',
     minThreads: 1,
     maxThreads: 1,

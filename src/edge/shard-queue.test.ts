@@ -9,6 +9,7 @@ import {
   SHARD_BATCHES_IN_FLIGHT_MAX,
   SHARD_SLABS,
 } from '../core/limits.js';
+import type { Problem } from '../core/problem.js';
 import { AnswerWriter } from '../workers/answer-writer.js';
 import { BATCH_FLAG, BATCH_RING_BYTES, BatchRing, batchesBetween } from '../workers/batch-ring.js';
 import { REQUEST } from '../workers/protocol.js';
@@ -47,9 +48,11 @@ class FakeShard {
   readonly counts: number[] = [];
   nowMs = 0;
   wakes = 0;
+  /** Batches that are held back, where they are. */
+  readonly held: { sequence: number; release: (problem: Problem | null) => void }[] = [];
   #overflows: ArrayBuffer[] = [];
 
-  constructor() {
+  constructor(holds = false) {
     this.queue = new ShardQueue({
       ring: this.ring,
       wake: () => {
@@ -58,6 +61,7 @@ class FakeShard {
           this.counts.push(this.ring.requestCount(this.counts.length));
       },
       takeOverflow: () => this.#overflows.shift()!,
+      hold: holds ? (sequence, release) => this.held.push({ sequence, release }) : null,
       onMisrouted: (shard, record, target) => {
         this.misrouted.push({ shard, key: keysOf(Buffer.from(record), record.length)[0]!, target });
       },
@@ -71,7 +75,7 @@ class FakeShard {
   }
 
   /** Answers the oldest batch. `pad`: characters in front of each key. */
-  async answer(pad = 0): Promise<void> {
+  async answer(pad = 0, durable = 0): Promise<void> {
     const batch = this.ring.answered;
     const writer = new AnswerWriter();
     writer.open(this.ring.answers(batch));
@@ -81,7 +85,7 @@ class FakeShard {
     }
     const { overflow } = writer;
     if (overflow !== null) this.#overflows.push(overflow);
-    this.ring.answer(writer.length, overflow === null ? 0 : BATCH_FLAG.overflow, 0);
+    this.ring.answer(writer.length, overflow === null ? 0 : BATCH_FLAG.overflow, durable);
     this.queue.answered();
     await settled();
   }
@@ -222,6 +226,37 @@ test('when the journal fails everyone is told once that it is unknown', async ()
   shard.queue.failAll({ code: 'not-durable', retryAfterS: 5 });
   await shard.answer();
   assert.ok(targets.every(({ got }) => got.length === 1 && got[0] === 'not-durable'));
+});
+
+test('what is held back is told when it may be, in order, and its slab is not filled anew before', async () => {
+  const shard = new FakeShard(true);
+  const targets = Array.from({ length: 2 * SHARD_SLABS }, () => new Target());
+  const isTaken = [];
+  for (const [i, target] of targets.entries()) {
+    isTaken.push(shard.add(`k${i}`, target));
+    await settled();
+    if (shard.ring.answered !== shard.ring.published) await shard.answer(0, 100 + i);
+  }
+  assert.ok(targets.every(({ got }) => got.length === 0));
+  assert.deepEqual(
+    shard.held.map(({ sequence }) => sequence),
+    shard.held.map((_, i) => 100 + i),
+    'each batch with the sequence that was durable when it was answered',
+  );
+  assert.ok(shard.held.length < SHARD_SLABS, 'the last slab gathers what comes meanwhile');
+  shard.held.shift()!.release(null);
+  assert.deepEqual([targets[0]!.got, targets[1]!.got], [['k0'], []]);
+  shard.held.shift()!.release({ code: 'not-durable' });
+  assert.deepEqual(targets[1]!.got, ['not-durable']);
+  for (let i = 0; i < targets.length; i++) {
+    for (const { release } of shard.held.splice(0)) release(null);
+    await settled();
+    if (shard.ring.answered !== shard.ring.published) await shard.answer(0, 200 + i);
+  }
+  for (const { release } of shard.held.splice(0)) release(null);
+  assert.ok(isTaken.every(Boolean));
+  assert.ok(targets.every(({ got }) => got.length === 1));
+  await shard.queue.drained();
 });
 
 test('answers that do not fit their slab come whole, each batch its own', async () => {

@@ -4,7 +4,9 @@
 // While SHARD_BATCHES_IN_FLIGHT_MAX batches are at the shard, the next slab just grows: the busier the shard, the
 // larger the batches, and the more requests share one fdatasync. Batches are numbered from 0 and go through
 //
-//   0 ≤ told ≤ answered ≤ published ≤ filling < told + SHARD_SLABS
+//   0 ≤ told ≤ taken ≤ answered ≤ published ≤ filling < told + SHARD_SLABS
+//
+// where those between `told` and `taken` are held back: their rows are not everywhere yet where they have to be.
 
 import {
   BATCH_BYTES_MAX,
@@ -16,8 +18,8 @@ import {
 import { wordNumber } from '../core/little-endian.js';
 import type { Problem } from '../core/problem.js';
 import { BATCH_FLAG, type BatchRing, batchesBetween } from '../workers/batch-ring.js';
-import { ANSWER, REQUEST_HEAD_BYTES } from '../workers/protocol.js';
-import { AnswerCursor } from './answer-cursor.js';
+import { REQUEST_HEAD_BYTES } from '../workers/protocol.js';
+import { AnswerDelivery, type OnMisrouted } from './answer-delivery.js';
 import type { AnswerTarget } from './answer-target.js';
 
 export interface ShardQueueModules {
@@ -26,8 +28,9 @@ export interface ShardQueueModules {
   readonly wake: () => void;
   /** The answers of the oldest batch that came as a message of their own. */
   readonly takeOverflow: () => ArrayBuffer;
-  /** Another shard owns the investor of this record. */
-  readonly onMisrouted: (shard: number, record: Uint8Array, target: AnswerTarget) => void;
+  /** Holds a batch's answers back until everything up to `sequence` may be told, or a problem is; null: nothing does. */
+  readonly hold: ((sequence: number, release: (problem: Problem | null) => void) => void) | null;
+  readonly onMisrouted: OnMisrouted;
   /** The journal has failed: nothing more will be admitted by this process. */
   readonly onFatal: (reason: string) => void;
   /** Milliseconds, monotonic. */
@@ -36,6 +39,8 @@ export interface ShardQueueModules {
 
 /** One slab of the ring, as this side knows it. */
 interface Slab {
+  /** What the shard answered, while it is held back. */
+  answers: Buffer | null;
   targets: AnswerTarget[];
   bytes: number;
   /** When its first request came. */
@@ -54,8 +59,9 @@ const TOO_LATE: Problem = {
 export class ShardQueue {
   readonly #modules: ShardQueueModules;
   readonly #ring: BatchRing;
-  readonly #cursor = new AnswerCursor();
+  readonly #delivery: AnswerDelivery;
   readonly #slabs: readonly Slab[] = Array.from({ length: SHARD_SLABS }, () => ({
+    answers: null,
     targets: [],
     bytes: 0,
     firstAtMs: 0,
@@ -63,6 +69,7 @@ export class ShardQueue {
   }));
   #filling = 0;
   #published = 0;
+  #taken = 0;
   #told = 0;
   #queued = 0;
   #atShard = 0;
@@ -76,6 +83,7 @@ export class ShardQueue {
   constructor(modules: ShardQueueModules) {
     this.#modules = modules;
     this.#ring = modules.ring;
+    this.#delivery = new AnswerDelivery(modules.onMisrouted);
   }
 
   /** Requests that wait, not counting those at the shard. */
@@ -143,24 +151,36 @@ export class ShardQueue {
 
   /** The shard has answered: tells those who asked, and hands over what has gathered meanwhile. */
   answered(): void {
-    while (this.#told !== this.#ring.answered) {
-      const batch = this.#told;
-      const slab = this.#slab(batch);
-      const flags = this.#ring.flags(batch);
-      const answers =
-        (flags & BATCH_FLAG.overflow) === 0
-          ? this.#ring.answers(batch)
-          : Buffer.from(this.#modules.takeOverflow());
-      this.#atShard -= slab.targets.length;
-      if (!slab.isOver) {
-        if ((flags & BATCH_FLAG.failed) === 0) this.#tell(slab.targets, this.#ring.requests(batch), answers);
-        else for (const target of slab.targets) target.fail(NOT_DURABLE);
-      }
-      slab.targets = [];
-      this.#told = following(this.#told);
-      if ((flags & BATCH_FLAG.failed) !== 0) this.#modules.onFatal('the journal has failed');
+    const { hold, takeOverflow } = this.#modules;
+    while (this.#taken !== this.#ring.answered) {
+      const batch = this.#taken;
+      this.#taken = following(batch);
+      const isOverflow = (this.#ring.flags(batch) & BATCH_FLAG.overflow) !== 0;
+      this.#slab(batch).answers = isOverflow ? Buffer.from(takeOverflow()) : this.#ring.answers(batch);
+      if (hold === null) this.#settle(null);
+      else hold(this.#ring.durableSequence(batch), (problem) => this.#settle(problem));
     }
     this.#flush();
+  }
+
+  /** The oldest batch that was taken may be told; `problem`: in the place of every answer. */
+  #settle(problem: Problem | null): void {
+    const batch = this.#told;
+    const slab = this.#slab(batch);
+    const { targets, answers } = slab;
+    const hasFailed = (this.#ring.flags(batch) & BATCH_FLAG.failed) !== 0;
+    const instead = hasFailed ? NOT_DURABLE : problem;
+    this.#atShard -= targets.length;
+    if (!slab.isOver) {
+      if (instead === null && answers !== null)
+        this.#delivery.tell(targets, this.#ring.requests(batch), answers);
+      else for (const target of targets) target.fail(instead ?? NOT_DURABLE);
+    }
+    slab.targets = [];
+    slab.answers = null;
+    this.#told = following(batch);
+    if (hasFailed) this.#modules.onFatal('the journal has failed');
+    if (this.#modules.hold !== null) this.#flush();
     if (this.#queued === 0 && this.#told === this.#published) this.#tellIdle();
   }
 
@@ -266,33 +286,6 @@ export class ShardQueue {
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const resolve of waiters) resolve();
-  }
-
-  #tell(targets: readonly AnswerTarget[], requests: Buffer, answers: Buffer): void {
-    const cursor = this.#cursor;
-    cursor.open(answers);
-    let requestAt = 0;
-    const tellOne = (target: AnswerTarget): void => {
-      cursor.next();
-      const length = requests.readUInt32LE(requestAt);
-      if (cursor.kind !== ANSWER.misrouted) target.answer(cursor);
-      else this.#modules.onMisrouted(cursor.status, requests.subarray(requestAt, requestAt + length), target);
-      requestAt += length;
-    };
-    for (let at = 0; at < targets.length; ) {
-      const target = targets[at]!;
-      if (targets[at + 1] !== target) {
-        tellOne(target);
-        at++;
-        continue;
-      }
-      target.cork(() => {
-        while (targets[at] === target) {
-          tellOne(target);
-          at++;
-        }
-      });
-    }
   }
 }
 

@@ -25,6 +25,8 @@ export interface Places {
   readonly journalDir: string;
   readonly indexDir: string;
   readonly watermarkFile: string;
+  /** How far the rows are in Cassandra: replication-cursor.ts. */
+  readonly cursorFile: string;
 }
 
 export interface StartState {
@@ -35,6 +37,8 @@ export interface StartState {
   /** False when this process may not act as the owner of its rounds. */
   readonly owns: () => boolean;
   readonly epoch: number;
+  /** The watermark that was found: everything up to there has been promised to somebody. 0: none. */
+  readonly promisedSequence: number;
   readonly recovered: Recovered;
   readonly indexer: IndexerClient;
   readonly counters: Counters;
@@ -48,7 +52,12 @@ export function makePlaces(dataDir: string): Places {
   const root = path.join(dataDir, 'edge');
   const journalDir = path.join(root, 'journal');
   mkdirSync(journalDir, { recursive: true, mode: 0o700 });
-  return { journalDir, indexDir: path.join(root, 'index'), watermarkFile: path.join(root, 'watermark.json') };
+  return {
+    journalDir,
+    indexDir: path.join(root, 'index'),
+    watermarkFile: path.join(root, 'watermark.json'),
+    cursorFile: path.join(root, 'replicated.json'),
+  };
 }
 
 const refuse = (message: string): Result<never, StartFailure> => err({ message, exitCode: EXIT.internal });
@@ -122,6 +131,7 @@ export async function recoverState(
     tenure,
     owns: () => !word.expired(process.hrtime.bigint()),
     epoch,
+    promisedSequence: floorSequence,
     recovered,
     indexer,
     counters,

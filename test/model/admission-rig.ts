@@ -186,6 +186,7 @@ export class AdmissionRig {
     const queue: ShardQueue = new ShardQueue({
       ring,
       wake: () => queueMicrotask(serve),
+      hold: null,
       takeOverflow: () => must(overflows.shift(), 'answers that did not fit'),
       onMisrouted: (owner, record, target) => {
         onMisrouted(owner, target);

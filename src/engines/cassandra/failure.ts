@@ -22,7 +22,7 @@ export function rowsFailure(error: unknown): RowsFailure {
     const why = REFUSALS.get(error.code);
     if (why !== undefined) return { code: 'refused', message: `${why}: ${error.message}` };
   }
-  if (error instanceof errors.DriverError || isSystemError(error))
+  if (error instanceof errors.DriverError || isSystemError(error) || isWithoutConnection(error))
     return { code: 'unavailable', message: error.message };
   throw error;
 }
@@ -46,4 +46,9 @@ function textOf(value: unknown): string {
 /** ECONNREFUSED and its like, which the driver passes on from the socket. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
+}
+
+/** A host whose connections have just been closed; the driver has no class for it where it prepares a statement. */
+function isWithoutConnection(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'No connection available';
 }

@@ -36,7 +36,7 @@ const INSERTS = {
 } as const;
 
 /** The partition of a sequence, in its round. */
-export function bucketOf(sequence: number): number {
+function bucketOf(sequence: number): number {
   return Math.floor(sequence / ROW_BUCKET_SEQUENCES);
 }
 
