@@ -173,7 +173,7 @@ describe('a Cassandra that fails', { skip }, () => {
     await cassandra.waitReady();
     await writeUntilTaken(store, [5_000]);
     const claims = [epochAt(2, 'aaaaaaaa', 5_000), epochAt(2, 'bbbbbbbb', 5_000)];
-    const answers = [];
+    const answers: boolean[] = [];
     for (const claim of claims) {
       // The client for decisions may have to find the server again first.
       await until('an answer', async () => {
