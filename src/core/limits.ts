@@ -408,6 +408,21 @@ export const OUTCOMES_IN_FLIGHT_MAX = 1_024;
 /** How long an outcome or balance that could not be taken rests before it comes again, doubled up to the longest. */
 export const OUTCOME_REQUEUE_MS = 1_000;
 export const OUTCOME_REQUEUE_MAX_MS = 60_000;
+/** New rows are looked for, to be published as events, this often. */
+export const EVENTS_TICK_MS = 100;
+/** Events read from the journal at once, in bytes and the rest of a frame: some hundred of them. */
+export const EVENTS_BATCH_BYTES = 262_144;
+/** Events of one publish: their bytes are copied in the main thread. */
+export const EVENTS_PUBLISH_MAX = 512;
+/** What was published in this time is published again when a broker went away with its memory, or after a crash. */
+export const EVENTS_REPEAT_MS = 60_000;
+/** How exactly it is remembered what that was. */
+export const EVENTS_POSITION_MS = 250;
+/** The cursor is stored this often. */
+export const EVENTS_CURSOR_MS = 1_000;
+/** Events that could not be published are tried again after this, doubled up to the longest. */
+export const EVENTS_RETRY_MIN_MS = 100;
+export const EVENTS_RETRY_MAX_MS = 5_000;
 /** The watermark is written this often. */
 export const WATERMARK_MS = 1_000;
 /** What a stop grants the requests in flight. */

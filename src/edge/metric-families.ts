@@ -64,6 +64,8 @@ export interface MetricsSources {
   /** Publishes of the outbox that were repetitions. */
   republished(): number;
   deadLetters(): Pick<DeadLetters, 'counts' | 'lost'>;
+  /** Null when no events are published. `sequence`: all rows up to it are. */
+  events(): { readonly published: number; readonly sequence: number } | null;
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }

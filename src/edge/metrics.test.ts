@@ -45,6 +45,8 @@ test('each family is rendered with its help, type and samples', async () => {
     'openbell_outbox_republished_total 31',
     'openbell_dead_letters_total{reason="conflict"} 33',
     'openbell_dead_letters_lost_total 36',
+    'openbell_events_published_total 37',
+    'openbell_events_lag_rows 38',
     'openbell_ledger_lag_seconds 0.75',
     'openbell_journal_sequence 77',
     'openbell_index_lag_rows 7',
@@ -73,9 +75,14 @@ test('buckets are cumulative and end with +Inf, sum and count', async () => {
 });
 
 test('what is not known yet is absent, not zero', async () => {
-  const text = await lines({ recoveryS: () => null, watermark: () => null, ready: () => false });
+  const text = await lines({
+    recoveryS: () => null,
+    watermark: () => null,
+    events: () => null,
+    ready: () => false,
+  });
   assert.ok(text.includes('openbell_ready 0'));
-  assert.ok(!text.some((line) => /^openbell_(recovery|watermark)/.test(line)));
+  assert.ok(!text.some((line) => /^openbell_(recovery|watermark|events)/.test(line)));
 });
 
 test('the metrics of the process are there, and every line is one of the text format', async () => {

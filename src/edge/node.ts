@@ -109,7 +109,7 @@ class RunningEdge implements EdgeNode {
   }
 
   async stop(): Promise<void> {
-    const { gateway, registry, intake, bus, rounds, outbox } = this.#parts;
+    const { gateway, registry, intake, events, bus, rounds, outbox } = this.#parts;
     this.#phase = 'draining';
     gateway.setGate({ code: 'draining', retryAfterS: 1 });
     this.#server?.stopListening();
@@ -118,6 +118,7 @@ class RunningEdge implements EdgeNode {
     await Promise.race([gateway.drained(), late(EDGE_DRAIN_MS)]);
     registry.stop();
     await intake.stop();
+    await events?.stop();
     await bus.close();
     await this.#parts.watermark.write();
     await this.#close();
@@ -149,7 +150,7 @@ class RunningEdge implements EdgeNode {
   }
 
   async #begin(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, outbox, intake, registry, rounds } = this.#parts;
+    const { gateway, upkeep, follower, watermark, outbox, intake, events, registry, rounds } = this.#parts;
     const { head } = this.#state;
     this.#housekeeping = setInterval(() => {
       gateway.expire();
@@ -159,6 +160,7 @@ class RunningEdge implements EdgeNode {
     watermark.start();
     outbox.start();
     intake.start();
+    await events?.start();
     registry.start();
     await rounds.start();
     this.#phase = 'ready';
@@ -186,7 +188,7 @@ class RunningEdge implements EdgeNode {
 
   /** Ends what is left: timers, ports, threads, the lock. */
   async #close(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, index } = this.#parts;
+    const { gateway, upkeep, follower, watermark, events, index } = this.#parts;
     const { indexer } = this.#state;
     if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     follower.stop();
@@ -195,7 +197,7 @@ class RunningEdge implements EdgeNode {
     await this.#admin?.close();
     this.#server?.close();
     await indexer.run({ kind: 'close' });
-    await Promise.all([gateway.close(), upkeep.close(), index.close()]);
+    await Promise.all([gateway.close(), upkeep.close(), events?.close(), index.close()]);
     await indexer.end();
     await this.#lock.release();
   }

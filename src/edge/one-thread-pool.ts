@@ -5,7 +5,7 @@ import { THREAD_YOUNG_GENERATION_MB } from '../core/limits.js';
 
 export interface OneThreadPoolOptions {
   /** A compiled file of `workers/` that exports `run`. */
-  readonly worker: 'admission' | 'indexer' | 'upkeep';
+  readonly worker: 'admission' | 'indexer' | 'upkeep' | 'events';
   readonly workerData: unknown;
   /** Tasks at the thread at once; more than one is for tasks that answer before they yield. */
   readonly concurrentTasks: number;
