@@ -3,7 +3,6 @@
 import { assert } from './assert.js';
 
 // --- Identity and requests ---------------------------------------------------------------------------------
-
 /** The contract's bound of a token's `sub`. */
 export const INVESTOR_BYTES_MAX = 128;
 /** The contract's bound of an Idempotency-Key. */
@@ -23,7 +22,6 @@ export const ROUND_NAME_CHARS_MAX = 200;
 export const LIST_ITEMS_MAX = 200;
 
 // --- Admission ---------------------------------------------------------------------------------------------
-
 /** Bytes of requests in one batch; a few thousand requests, so that one fdatasync pays for many. */
 export const BATCH_BYTES_MAX = 1_048_576;
 /** Requests in one batch: bounds the time between the first decision and the sync. */
@@ -64,7 +62,6 @@ assert(
 );
 
 // --- Journal -----------------------------------------------------------------------------------------------
-
 /** Default size of a segment: about 700,000 rows, and zero-filling it ahead takes well under a second. */
 export const JOURNAL_SEGMENT_BYTES = 67_108_864;
 /** A frame with header and padding. A reader holds one whole, and a recovery searches back this far. */
@@ -115,7 +112,6 @@ assert(
 );
 
 // --- Load tool (rush) --------------------------------------------------------------------------------------
-
 /** Attempts of one run: its own log of answers is held in memory, about 100 bytes each. */
 export const RUSH_ATTEMPTS_MAX = 5_000_000;
 /** Investors of one run: a token each is held in memory, about 200 bytes. */
@@ -146,7 +142,6 @@ export const RUSH_CHECK_SAMPLE = 20_000;
 export const RUSH_RESEND_SAMPLE = 2_000;
 
 // --- Index -------------------------------------------------------------------------------------------------
-
 /** Address space of the index. It costs nothing until used, and one size for life spares readers a moving map. */
 export const INDEX_MAP_BYTES = 64 * 1_073_741_824;
 /** Rows of one index transaction. Big ones are cheaper per row: neighbours share pages, and each flushes twice. */
@@ -159,7 +154,6 @@ export const INDEX_COMMIT_ATTEMPTS_MAX = 4;
 export const INDEX_RETRY_MS = 250;
 
 // --- Rounds ------------------------------------------------------------------------------------------------
-
 /** Changes of one round that wait for those before them; past it an operator's script is told `overloaded`. */
 export const ROUND_CHANGES_WAITING_MAX = 32;
 /** No round timer sleeps longer than this, so that a stepped wall clock is noticed. */
@@ -174,7 +168,6 @@ export const ROUND_SHARE_RETRY_MS = 1_000;
 export const ROUND_VIEW_AGE_MS_MAX = 50;
 
 // --- Edge operations ---------------------------------------------------------------------------------------
-
 /** An audit reads the whole journal; past this the operator is told to use the command on the files. */
 export const AUDIT_DEADLINE_MS = 600_000;
 /** Rates are taken over at least this much time, whoever asks and how often. */
@@ -195,7 +188,6 @@ export const LEDGER_ANSWER_BYTES_MAX = 16_777_216;
 export const UPKEEP_RETRY_MS = 5_000;
 
 // --- Admin ports and imports -------------------------------------------------------------------------------
-
 /** An admin request that carries one object. */
 export const ADMIN_BODY_BYTES_MAX = 65_536;
 /** Lines of one bulk request: they become one transaction, which holds up the process that runs it. */
@@ -219,7 +211,6 @@ assert(
 );
 
 // --- Embedded link between edge and ledger -----------------------------------------------------------------
-
 /** One message: all of ours stay below 1 KiB. */
 export const LINK_MESSAGE_BYTES_MAX = 16_384;
 /** One frame; a peer that announces more is not ours and is hung up on. */
@@ -247,7 +238,6 @@ assert(LINK_QUEUE_MESSAGES_MAX >= LINK_WINDOW_MESSAGES, 'a full window of messag
 assert(LINK_WINDOW_MESSAGES <= 65_535, 'a frame counts its messages in 16 bits');
 
 // --- NSQ ---------------------------------------------------------------------------------------------------
-
 /** One message: nsqd's default of --max-msg-size. */
 export const NSQ_MESSAGE_BYTES_MAX = 1_048_576;
 /** The body of one MPUB: nsqd's default of --max-body-size. */
@@ -311,7 +301,6 @@ assert(
 assert(NSQ_MESSAGE_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX, 'what fits the embedded link must fit NSQ');
 
 // --- Ledger ------------------------------------------------------------------------------------------------
-
 /** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
 export const LEDGER_GROUP_MAX = 256;
 /** The token bucket holds this much time of its rate (and at least one): the bank must not feel a burst. */
@@ -372,7 +361,6 @@ assert(
 assert(LEDGER_GROUP_MAX <= LINK_WINDOW_MESSAGES, 'a group cannot be larger than what is in flight');
 
 // --- etcd --------------------------------------------------------------------------------------------------
-
 /** One attempt of one call. etcd answers in milliseconds; an election takes a second. */
 export const ETCD_CALL_MS = 2_000;
 /** Attempts of a call that may be repeated, each at the next endpoint... */
@@ -407,7 +395,6 @@ assert(
 );
 
 // --- Cassandra ----------------------------------------------------------------------------------------------
-
 /** The driver takes this many requests on its one connection to a host and fails all beyond. */
 export const CASSANDRA_REQUESTS_PER_CONNECTION = 2_048;
 /** Batches of rows written at once: enough to keep a server busy, far from what the driver fails. */
@@ -489,7 +476,6 @@ assert(
 );
 
 // --- Configuration and command line ------------------------------------------------------------------------
-
 /** Admission shards: a thread each, and more threads than cores only take turns. */
 export const WORKERS_MAX = 64;
 /** Addresses or origins in one setting. */
@@ -526,7 +512,6 @@ assert(
 );
 
 // --- Live connections --------------------------------------------------------------------------------------
-
 /** One frame from a client: an invest with the longest token fits. */
 export const LIVE_FRAME_BYTES_MAX = 8_192;
 /** A longer frame up to this is read, so that its sender can be told (close code 1009); one beyond is just cut off. */
@@ -552,7 +537,6 @@ assert(LIVE_FRAME_BYTES_MAX >= TOKEN_BYTES_MAX + 1_024, 'an invest with the long
 assert(LIVE_FRAME_BYTES_MAX + INVESTOR_BYTES_MAX < 65_536, 'a request record counts its body in 16 bits');
 
 // --- Tails of the edge: index, outbox, outcomes, watermark --------------------------------------------------
-
 /** The index follows the journal this often; what it lacks is in the shards' memory. */
 export const INDEX_FOLLOW_MS = 50;
 /** While rows keep coming, the index waits this many looks before it follows: few large commits, not many small. */
@@ -586,6 +570,21 @@ export const OUTCOMES_IN_FLIGHT_MAX = 1_024;
 /** How long an outcome or balance that could not be taken rests before it comes again, doubled up to the longest. */
 export const OUTCOME_REQUEUE_MS = 1_000;
 export const OUTCOME_REQUEUE_MAX_MS = 60_000;
+/** New rows are looked for, to be published as events, this often. */
+export const EVENTS_TICK_MS = 100;
+/** Events read from the journal at once, in bytes and the rest of a frame: some hundred of them. */
+export const EVENTS_BATCH_BYTES = 262_144;
+/** Events of one publish: their bytes are copied in the main thread. */
+export const EVENTS_PUBLISH_MAX = 512;
+/** What was published in this time is published again when a broker went away with its memory, or after a crash. */
+export const EVENTS_REPEAT_MS = 60_000;
+/** How exactly it is remembered what that was. */
+export const EVENTS_POSITION_MS = 250;
+/** The cursor is stored this often. */
+export const EVENTS_CURSOR_MS = 1_000;
+/** Events that could not be published are tried again after this, doubled up to the longest. */
+export const EVENTS_RETRY_MIN_MS = 100;
+export const EVENTS_RETRY_MAX_MS = 5_000;
 /** The watermark is written this often. */
 export const WATERMARK_MS = 1_000;
 /** What a stop grants the requests in flight. */

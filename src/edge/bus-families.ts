@@ -50,4 +50,22 @@ export const BUS_FAMILIES: readonly Family[] = [
   family('counter', 'dead_letters_lost_total', 'Of those, how many no topic holds.', (from) =>
     one(from.deadLetters().lost),
   ),
+  family(
+    'counter',
+    'events_published_total',
+    'Events published, repetitions included; absent without NSQ.',
+    (from) => {
+      const events = from.events();
+      return events === null ? [] : one(events.published);
+    },
+  ),
+  family(
+    'gauge',
+    'events_lag_rows',
+    'Durable rows of the journal that are not published as events yet; absent without NSQ.',
+    (from) => {
+      const events = from.events();
+      return events === null ? [] : one(Math.max(0, from.journal().sequence - events.sequence));
+    },
+  ),
 ];

@@ -55,6 +55,7 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
     }),
     republished: () => 31,
     deadLetters: () => ({ counts: { unreadable: 32, conflict: 33, unknown: 34, attempts: 35 }, lost: 36 }),
+    events: () => ({ published: 37, sequence: 39 }),
     ledgerLagS: () => 0.75,
     journal: () => ({ sequence: 77, indexedSequence: 70 }),
     watermark: () => ({ sequence: 76, ageS: 0.5 }),

@@ -77,6 +77,8 @@ export interface MetricsSources {
   deadLetters(): Pick<DeadLetters, 'counts' | 'lost'>;
   /** Null without Cassandra. */
   replication(): ReplicationStats | null;
+  /** Null when no events are published. `sequence`: all rows up to it are. */
+  events(): { readonly published: number; readonly sequence: number } | null;
   /** By thread: `main`, `shard-0`, `indexer`, ... */
   loopDelays(): ReadonlyMap<string, LoopDelays>;
 }

@@ -9,6 +9,7 @@ import { type JournalHead, SYNC_MS_BUCKETS } from '../workers/journal-head.js';
 import { LoopDelayMonitor, type LoopDelays } from '../workers/loop-delay.js';
 import { COUNTED_CODES } from '../workers/shard-stats.js';
 import type { AdmissionGateway } from './admission-gateway.js';
+import type { EventsPublisher } from './events-publisher.js';
 import { responseCounts } from './http-exchange.js';
 import type { LiveRegistry } from './live-registry.js';
 import type { BucketCounts, MetricsSources } from './metric-families.js';
@@ -28,6 +29,7 @@ export interface SourceModules {
   readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
+  readonly events: EventsPublisher | null;
   readonly watermark: WatermarkWriter;
   readonly ownership: Ownership;
   readonly replication: Replication | null;
@@ -98,6 +100,7 @@ export function metricSources(modules: SourceModules): MetricsSources {
     bus: () => modules.bus,
     republished: () => outbox.republished,
     deadLetters: () => modules.deadLetters,
+    events: () => modules.events,
     ledgerLagS: () => intake.lagS,
     journal: () => ({ sequence: head.durableSequence, indexedSequence: counters.indexedSequence }),
     watermark: () => {

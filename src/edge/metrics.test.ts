@@ -45,6 +45,8 @@ test('each family is rendered with its help, type and samples', async () => {
     'openbell_outbox_republished_total 31',
     'openbell_dead_letters_total{reason="conflict"} 33',
     'openbell_dead_letters_lost_total 36',
+    'openbell_events_published_total 37',
+    'openbell_events_lag_rows 38',
     'openbell_ledger_lag_seconds 0.75',
     'openbell_journal_sequence 77',
     'openbell_index_lag_rows 7',
@@ -81,11 +83,12 @@ test('what is not known yet is absent, not zero', async () => {
   const text = await lines({
     recoveryS: () => null,
     watermark: () => null,
+    events: () => null,
     ready: () => false,
     ownership: () => ({ epoch: 1, remainingS: null, confirmed: 0, failed: 0 }),
   });
   assert.ok(text.includes('openbell_ready 0'));
-  const absent = /^openbell_(recovery|watermark_(sequence|age)|lease_remaining)/;
+  const absent = /^openbell_(recovery|watermark_(sequence|age)|lease_remaining|events)/;
   assert.ok(!text.some((line) => absent.test(line)));
 });
 

@@ -14,10 +14,12 @@ import { type IndexDb, openIndex } from '../workers/index-db.js';
 import { AdmissionGateway } from './admission-gateway.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { NodeControlPlane } from './control-plane.js';
+import type { EventsPublisher } from './events-publisher.js';
 import type { FatalSwitch } from './fatal-switch.js';
 import { GatedPublisher } from './gated-publisher.js';
 import { IndexFollower } from './indexer-client.js';
 import { LiveRegistry } from './live-registry.js';
+import { nodeEvents } from './node-events.js';
 import { OutboxPublisher } from './outbox-publisher.js';
 import { OutcomeIntake } from './outcome-intake.js';
 import { Replication } from './replication.js';
@@ -41,6 +43,8 @@ export interface NodeParts {
   readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
+  /** Null without a broker: there is nobody to tell. */
+  readonly events: EventsPublisher | null;
   readonly watermark: WatermarkWriter;
   readonly follower: IndexFollower;
   readonly upkeep: UpkeepClient;
@@ -167,6 +171,18 @@ export function makeParts(
     onOutcome: (round, investor, investment) => registry.outcome(round, investor, investment),
     logger,
   });
+  const events =
+    nsq === undefined
+      ? null
+      : nodeEvents({
+          journalDir: places.journalDir,
+          journalId,
+          lineage,
+          durable: told,
+          rounds,
+          bus: new GatedPublisher(bus, owns),
+          logger,
+        });
   const watermark = new WatermarkWriter({
     store: state.store,
     epoch,
@@ -220,6 +236,7 @@ export function makeParts(
     deadLetters,
     outbox,
     intake,
+    events,
     watermark,
     follower,
     upkeep,

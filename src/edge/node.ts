@@ -161,7 +161,7 @@ class RunningEdge implements EdgeNode {
   }
 
   async stop(): Promise<void> {
-    const { gateway, registry, intake, bus, rounds, outbox } = this.#parts;
+    const { gateway, registry, intake, events, bus, rounds, outbox } = this.#parts;
     this.#phase = 'draining';
     if (this.#failure.reason === null) gateway.setGate({ code: 'draining', retryAfterS: 1 });
     this.#server?.stopListening();
@@ -170,6 +170,7 @@ class RunningEdge implements EdgeNode {
     await Promise.race([gateway.drained(), late(EDGE_DRAIN_MS)]);
     registry.stop();
     await intake.stop();
+    await events?.stop();
     await bus.close();
     await this.#parts.replication?.client.close();
     await this.#parts.watermark.write();
@@ -203,8 +204,8 @@ class RunningEdge implements EdgeNode {
   }
 
   async #begin(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, outbox, intake, registry, rounds, replication } =
-      this.#parts;
+    const { gateway, upkeep, follower, watermark, outbox, intake, events, registry, rounds } = this.#parts;
+    const { replication } = this.#parts;
     const { head } = this.#state;
     this.#housekeeping = setInterval(() => {
       gateway.expire();
@@ -216,6 +217,7 @@ class RunningEdge implements EdgeNode {
     watermark.start();
     outbox.start();
     intake.start();
+    await events?.start();
     registry.start();
     await rounds.start();
     this.#phase = 'ready';
@@ -252,7 +254,7 @@ class RunningEdge implements EdgeNode {
 
   /** Ends what is left: timers, ports, threads, ownership, the lock. */
   async #close(): Promise<void> {
-    const { gateway, upkeep, follower, watermark, sharer, index, replication } = this.#parts;
+    const { gateway, upkeep, follower, watermark, sharer, events, index, replication } = this.#parts;
     const { indexer } = this.#state;
     if (this.#housekeeping !== null) clearInterval(this.#housekeeping);
     follower.stop();
@@ -262,7 +264,8 @@ class RunningEdge implements EdgeNode {
     await this.#admin?.close();
     this.#server?.close();
     await indexer.run({ kind: 'close' });
-    await Promise.all([gateway.close(), upkeep.close(), index.close(), replication?.client.close()]);
+    const threads = [gateway.close(), upkeep.close(), events?.close(), replication?.client.close()];
+    await Promise.all([...threads, index.close()]);
     await indexer.end();
     await this.#claim.release();
     await this.#lock.release();

@@ -8,6 +8,7 @@ const FILES = {
   admission: '../workers/admission.js',
   indexer: '../workers/indexer.js',
   upkeep: '../workers/upkeep.js',
+  events: '../workers/events.js',
   replicator: './replicator-thread.js',
 } as const;
 

@@ -38,11 +38,16 @@ export const bodies = (count: number, first = 0): Buffer[] =>
 export const text = ({ body }: Message): string => Buffer.from(body).toString();
 
 /** Resolves when `condition` holds; throws when it does not in time. */
-export async function until(condition: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineMs = DEADLINE_MS,
+  pollMs = POLL_MS,
+): Promise<void> {
   const lateMs = performance.now() + deadlineMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > lateMs) throw new Error(`not in ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
