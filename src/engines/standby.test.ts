@@ -69,7 +69,10 @@ describe('waiting for the rounds', () => {
   test('nobody has ever answered: given up after a bounded time', async () => {
     const modules = waiting([AWAY, AWAY, AWAY], ETCD_START_MS / 2);
     const owned = await awaitOwnership(modules);
-    assert.deepEqual(owned, err({ code: 'unreachable', message: 'connection refused' }));
+    assert.deepEqual(
+      owned,
+      err({ code: 'unreachable', message: 'no answer within 30 s: connection refused' }),
+    );
     assert.equal(modules.said.length, 2, 'not at the first failure');
   });
 

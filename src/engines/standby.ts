@@ -45,8 +45,9 @@ export async function awaitOwnership(modules: StandbyModules): Promise<Result<Te
     if (error.code === 'refused') return err({ code: 'refused', message: why });
     hasAnswered ||= error.code === 'held';
     // A standby has seen the cluster at work and waits for as long as it takes; a first start may be misconfigured.
-    if (!hasAnswered && clock() - startedMs > ETCD_START_MS)
-      return err({ code: 'unreachable', message: why });
+    if (!hasAnswered && clock() - startedMs > ETCD_START_MS) {
+      return err({ code: 'unreachable', message: `no answer within ${ETCD_START_MS / 1_000} s: ${why}` });
+    }
     if (why !== said) {
       said = why;
       if (error.code === 'held') logger.info({ owner: error.owner }, 'standby');

@@ -107,7 +107,7 @@ export async function readyz(edge: EdgeProcess): Promise<{ status: number; text:
 export async function metric(edge: EdgeProcess, name: string): Promise<number> {
   const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
   const line = text.split('\n').find((each) => each.startsWith(`${name} `)) ?? assert.fail(name);
-  return JSON.parse(line.slice(name.length + 1)) as number;
+  return Number(line.slice(name.length + 1));
 }
 
 /** Resolves when this one says that it waits for `owner`. */

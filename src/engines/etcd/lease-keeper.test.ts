@@ -67,9 +67,7 @@ function bench(t: TestContext): Bench {
         assert.equal(timeoutMs, 1_500);
         const { answer, takesMs } = it;
         if (takesMs === 0) return Promise.resolve(answer);
-        return new Promise((resolve) => {
-          setTimeout(() => resolve(answer), takesMs); // of the mocked timers
-        });
+        return new Promise((resolve) => setTimeout(() => resolve(answer), takesMs)); // a mocked clock
       },
       onLost: (reason) => lost.push(reason),
       clockNs,

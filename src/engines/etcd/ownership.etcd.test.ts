@@ -2,7 +2,7 @@
 // and an etcd that dies or stands still.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { cutProxy } from '../../../test/harness/cut-proxy.js';
 import { skipWithoutEngine } from '../../../test/harness/engine-files.js';
 import { type Etcd, startEtcd } from '../../../test/harness/etcd.js';
@@ -15,6 +15,7 @@ import {
   until,
 } from '../../../test/harness/etcd-bench.js';
 import { ownershipContract } from '../ownership-contract.js';
+import { EtcdClient } from './etcd-client.js';
 import type { EtcdOwnership, EtcdOwnershipStore } from './etcd-ownership.js';
 
 const skip = skipWithoutEngine('etcd');
@@ -26,6 +27,24 @@ before(async () => {
 after(() => etcd?.remove());
 
 const nowNs = (): bigint => process.hrtime.bigint();
+
+/** Lets something else happen between what it has read and its first transaction. */
+class SlowClient extends EtcdClient {
+  #meanwhile: (() => Promise<void>) | null;
+
+  constructor(t: TestContext, meanwhile: () => Promise<void>) {
+    super({ endpoints: [etcd.clientAddress], tls: null, login: null });
+    this.#meanwhile = meanwhile;
+    t.after(() => this.close());
+  }
+
+  override async txn(...asked: Parameters<EtcdClient['txn']>): ReturnType<EtcdClient['txn']> {
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = null;
+    await meanwhile?.();
+    return super.txn(...asked);
+  }
+}
 
 async function take(store: EtcdOwnershipStore): Promise<EtcdOwnership> {
   const acquired = await store.acquire('edge');
@@ -142,6 +161,30 @@ describe('ownership in etcd', { skip }, () => {
     const again = await take(ownershipOf(client, keys, 'one', { place: 'here' }));
     assert.equal(again.epoch, first.epoch + 1);
     await again.release();
+  });
+
+  test('another one that came and went between look and take has had its epoch: it is not given twice', async (t) => {
+    const [client, keys] = [clientOf(t, etcd.clientAddress), freshKeys()];
+    let other: EtcdOwnership | null = null;
+    const slow = new SlowClient(t, async () => {
+      other = await take(ownershipOf(client, keys, 'two'));
+      await other.release();
+    });
+    const owner = await take(ownershipOf(slow, keys, 'one'));
+    assert.equal(other!.epoch, 1);
+    assert.equal(owner.epoch, 2);
+    await owner.release();
+  });
+
+  test('an owner key that appears between look and take is an owner, also without an epoch', async (t) => {
+    const [client, keys] = [clientOf(t, etcd.clientAddress), freshKeys()];
+    const slow = new SlowClient(t, () =>
+      change(client, [{ put: keys.owner('edge'), value: '{"node":"two"}' }]),
+    );
+    const refused = await ownershipOf(slow, keys, 'one').acquire('edge');
+    assert.ok(!refused.ok && refused.error.code === 'held');
+    assert.equal(refused.error.owner.node, 'two');
+    assert.equal(await storedValue(client, keys.epoch('edge')), undefined);
   });
 
   test('an epoch in etcd that is none is not counted on from', async (t) => {
