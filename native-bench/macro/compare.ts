@@ -8,7 +8,10 @@ export interface Block extends WrkReport {
   readonly target: Target['name'];
   readonly round: number;
   readonly perSecond: number;
+  /** While the load ran. */
   readonly cpu: CpuUse;
+  /** Until the index had caught up as well: what the block cost in all. */
+  readonly settledCpu: CpuUse;
   /** Syncs of the journal in this block; 0 for the constant server. */
   readonly syncs: number;
 }
@@ -37,13 +40,24 @@ export async function compare(edge: EdgeTarget, constant: Target, options: Compa
     const records = { firstRecord: nextRecord, records: options.records - nextRecord };
     const report = await runWrk({ url: target.url, connections, seconds, file, recordBytes, ...records });
     const cpu = cpuUse(target.pid, before, readCpuTimes(target.pid));
+    // The next block must not pay for this one.
+    if (target === edge) await edge.caughtUp();
+    const settledCpu = cpuUse(target.pid, before, readCpuTimes(target.pid));
     const now = await edge.counts();
     // What was answered, what was in flight at the end, and the one that wrk asks for before it starts.
     if (target === edge) nextRecord += report.requests + connections + 1;
     checkReport(target, report);
     if (target === edge) checkAdmitted(report, now.admitted - counted.admitted, connections);
     const perSecond = report.requests / (report.durationUs / 1e6);
-    return { ...report, target: target.name, round, perSecond, cpu, syncs: now.syncs - counted.syncs };
+    return {
+      ...report,
+      target: target.name,
+      round,
+      perSecond,
+      cpu,
+      settledCpu,
+      syncs: now.syncs - counted.syncs,
+    };
   };
   for (const target of [edge, constant]) {
     options.onBlock(`${target.name}, warm-up`, 0);

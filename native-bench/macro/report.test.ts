@@ -9,6 +9,12 @@ const block = (target: Block['target'], round: number, perSecond: number, cpuUs:
   ...{ target, round, perSecond, requests: perSecond, durationUs: 1e6, refused: 0, failed: 0, ranOut: false },
   cpuS: (perSecond * 5) / 1e6,
   ...{ p50Us: 4_000, p99Us: 9_000, syncs: target === 'openbell' ? perSecond / 100 : 0 },
+  settledCpu: {
+    totalS: (perSecond * cpuUs * (target === 'openbell' ? 2 : 1)) / 1e6,
+    mainS: (perSecond * 10) / 1e6,
+    busiestS: 0,
+    restS: 0,
+  },
   cpu: { totalS: (perSecond * cpuUs) / 1e6, mainS: (perSecond * 10) / 1e6, busiestS: 0, restS: 0 },
 });
 
@@ -26,6 +32,10 @@ test('ratios are of medians, with the spread of the rounds', () => {
   assert.deepEqual(summary.ratio, { median: 0.7, min: 0.6, max: 0.9 });
   assert.ok(Math.abs(summary.cpuRatio - 3) < 1e-9);
   assert.ok(Math.abs(summary.mainCpuRatio - 1) < 1e-9);
+  assert.ok(
+    Math.abs(summary.settledCpuRatio - 6) < 1e-9,
+    'the catch-up is on top, the constant server has none',
+  );
   assert.equal(summary.admissionsPerSync, 100);
   assert.match(markdown([summary]), /\| 256 \| 700 \(500-900\) .* \*\*0\.70\*\* \(0\.60-0\.90\) \| 100 \|/);
 });

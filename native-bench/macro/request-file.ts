@@ -27,6 +27,11 @@ export function recordInvestor(label: string, index: number): string {
   return `${label}-${index}`.padEnd(SUBJECT_CHARS, '-x');
 }
 
+/** The idempotency key of record `index`. */
+export function requestKey(label: string, index: number): string {
+  return `${label}-${index}`.padEnd(24, '_');
+}
+
 /** The token of record `index`. */
 export function recordToken(options: RequestFileOptions, index: number): string {
   return signToken(options.secret, {
@@ -44,7 +49,7 @@ export function record(options: RequestFileOptions, index: number): string {
     `POST /v1/rounds/${options.round}/investments HTTP/1.1`,
     'Host: localhost',
     `Authorization: Bearer ${recordToken(options, index)}`,
-    `Idempotency-Key: ${`${options.label}-${index}`.padEnd(24, '_')}`,
+    `Idempotency-Key: ${requestKey(options.label, index)}`,
     'Content-Type: application/json',
     'Accept: application/json',
     `Content-Length: ${body.length}`,

@@ -9,19 +9,20 @@ end
 
 function init(args)
   path, record_bytes = args[1], tonumber(args[2])
-  left = tonumber(args[4])
+  records, first = tonumber(args[4]), tonumber(args[3]) * record_bytes
+  left = records
   ran_out = 0
   file = assert(io.open(path, "rb"))
   file:setvbuf("full", 1048576)
-  file:seek("set", tonumber(args[3]) * record_bytes)
+  file:seek("set", first)
 end
 
 function request()
   left = left - 1
   if left < 0 then
     ran_out = 1
-    file:seek("set", 0)
-    left = 1000000000
+    file:seek("set", first)
+    left = records - 1
   end
   return file:read(record_bytes)
 end

@@ -12,28 +12,68 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-export interface EdgeTarget extends Target {
-  /** Admissions by the node's own count, and the syncs that they shared. */
-  counts(): Promise<{ readonly admitted: number; readonly syncs: number }>;
+export interface EdgeCounts {
+  /** Admissions by the node's own count. */
+  readonly admitted: number;
+  /** Answers that repeated an earlier verdict. */
+  readonly replays: number;
+  /** Syncs of the journal. */
+  readonly syncs: number;
+  /** Durable rows that the index does not hold yet. */
+  readonly lag: number;
 }
+
+export interface EdgeTarget extends Target {
+  readonly adminUrl: string;
+  readonly port: number;
+  counts(): Promise<EdgeCounts>;
+  /** Waits until the index holds what the journal holds. Throws when it does not come to that. */
+  caughtUp(): Promise<void>;
+  /** As a crash would end it. */
+  kill(): Promise<unknown>;
+}
+
+export interface EdgeSettings {
+  /** Over EDGE_ENV. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Minor units; more than can be admitted when absent. */
+  readonly cap?: number;
+  readonly unknownBalance?: 'refuse' | 'allow';
+}
+
+const CATCH_UP_TIMEOUT_MS = 120_000;
+const CATCH_UP_POLL_MS = 100;
 
 /** The settings of production, except that no ledger runs: it would settle 60 a second of what is admitted. */
 export const EDGE_ENV = { OPENBELL_INVESTOR_RATE: '10', OPENBELL_LOG_LEVEL: 'warn' };
 
-export async function startEdge(dataDir: string, round: string, amount: number): Promise<EdgeTarget> {
-  const edge = await startEdgeProcess({ dataDir, env: EDGE_ENV });
-  await createRound(edge, {
-    id: round,
-    cap: 9e15,
-    minimum: amount,
-    maximum: amount,
-    unknownBalance: 'allow',
+/** A fresh edge with one open round, in which every investment is of `amount`. */
+export async function startEdge(
+  dataDir: string,
+  round: string,
+  amount: number,
+  { env = {}, cap = 9e15, unknownBalance = 'allow' }: EdgeSettings = {},
+): Promise<EdgeTarget> {
+  const edge = await startEdgeProcess({ dataDir, env: { ...EDGE_ENV, ...env } });
+  const settings = { id: round, cap, minimum: amount, maximum: amount, unknownBalance };
+  await createRound(edge, settings).catch(async (error: unknown) => {
+    await edge.kill();
+    throw error;
   });
+  return edgeTarget(edge);
+}
+
+/** An edge that runs, as a target of load. */
+export function edgeTarget(edge: EdgeProcess): EdgeTarget {
   return {
     name: 'openbell',
     pid: edge.pid,
     url: edge.publicUrl,
+    adminUrl: edge.adminUrl,
+    port: edge.publicPort,
     counts: () => readCounts(edge),
+    caughtUp: () => waitCaughtUp(edge),
+    kill: () => edge.kill(),
     stop: async () => {
       const { code } = await edge.stop();
       if (code !== 0) throw new Error(`the edge exited with ${code}\n${edge.stderr()}`);
@@ -41,12 +81,23 @@ export async function startEdge(dataDir: string, round: string, amount: number):
   };
 }
 
-async function readCounts(edge: EdgeProcess): Promise<{ admitted: number; syncs: number }> {
+async function waitCaughtUp(edge: EdgeProcess): Promise<void> {
+  const deadline = performance.now() + CATCH_UP_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    if ((await readCounts(edge)).lag === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, CATCH_UP_POLL_MS));
+  }
+  throw new Error(`the index did not catch up within ${CATCH_UP_TIMEOUT_MS} ms\n${edge.stderr()}`);
+}
+
+async function readCounts(edge: EdgeProcess): Promise<EdgeCounts> {
   const answer = await fetch(`${edge.adminUrl}/metrics`);
   const text = await answer.text();
   const value = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? Number.NaN);
   return {
     admitted: value(/^openbell_admissions_total\{verdict="accepted"\} (\S+)$/m),
+    replays: value(/^openbell_replays_total (\S+)$/m),
+    lag: value(/^openbell_index_lag_rows (\S+)$/m),
     syncs: value(/^openbell_fsync_duration_seconds_count (\S+)$/m),
   };
 }

@@ -1,0 +1,48 @@
+// The smallest size of every ratio: that it runs, counts right, and would notice a wrong answer.
+
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { skipWithout } from '../../test/harness/tools.js';
+import { ratiosNamed, runRatios } from './bench.js';
+import { targetsTable } from './bench-report.js';
+import { RATIOS } from './ratios/list.js';
+import { isReached, SMOKE } from './ratios/ratio.js';
+import { syncCheckMissing } from './sync-check.js';
+
+test('every ratio at the smallest size', { skip: skipWithout('wrk') }, async () => {
+  const { reached, failed, details } = await runRatios({
+    ...{ ratios: RATIOS, sizes: SMOKE, scratch: tmpdir() },
+    ...{ checksSyncs: syncCheckMissing() === false, log: () => undefined },
+  });
+  assert.deepEqual(failed, {});
+  assert.equal(Object.keys(details).length, RATIOS.length);
+  const measured = new Set(reached.map(({ id }) => id.toLowerCase()));
+  for (const id of RATIOS.flatMap(({ ids }) => ids)) assert.ok(measured.has(id), `${id} has no figure`);
+  for (const { what, value } of reached) assert.ok(Number.isFinite(value) && value >= 0, `${what}: ${value}`);
+});
+
+test('ratios are found by name, and what is none is named', () => {
+  assert.deepEqual(
+    ratiosNamed(['R2', 'r7']).flatMap(({ ids }) => ids),
+    ['r1', 'r2', 'r7'],
+  );
+  assert.equal(ratiosNamed([]).length, RATIOS.length);
+  assert.throws(() => ratiosNamed(['r99']), /r99 is no ratio/);
+});
+
+test('the table says of each target whether it is reached', () => {
+  const least = { id: 'R1', what: 'a rate', target: { is: 'at least', value: 0.75 }, value: 0.7 } as const;
+  const most = {
+    id: 'R9',
+    what: 'bytes',
+    target: { is: 'at most', value: 200 },
+    value: 180,
+    low: 170,
+    high: 190,
+  } as const;
+  assert.deepEqual([least, most].map(isReached), [false, true]);
+  const table = targetsTable([least, most]);
+  assert.match(table, /\| R1 \| a rate \| ≥ 0\.75 \| 0\.70 \| no \|/);
+  assert.match(table, /\| R9 \| bytes \| ≤ 200 \| 180 \(170-190\) \| yes \|/);
+});

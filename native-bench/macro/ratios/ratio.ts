@@ -1,0 +1,124 @@
+// What every ratio of the benchmark is: a name, a target, and how it is measured.
+
+import type { EdgeSettings, EdgeTarget, Target } from '../targets.js';
+
+export interface Sizes {
+  /** Of the comparisons: numbers of connections of R1 and R2. */
+  readonly connections: readonly number[];
+  /** Of every other load. */
+  readonly loadConnections: number;
+  /** Rounds A B B A. */
+  readonly rounds: number;
+  /** Of one block of load. */
+  readonly seconds: number;
+  /** More than the edge answers in a second: how long the request file is. */
+  readonly perSecondMax: number;
+  /** R8, R9: investors that the node knows, and those of them that have invested already. */
+  readonly known: number;
+  readonly admitted: number;
+  /** R8: investors known to the edge that is compared with. */
+  readonly knownBase: number;
+  /** R10: rows of the journal at the start. */
+  readonly journalRows: number;
+  /** R12: of the steady load. */
+  readonly steadySeconds: number;
+  /** R4: requests of one block. */
+  readonly sequential: number;
+  /** R5: shortest and last step of the search, in seconds. */
+  readonly stepSeconds: number;
+}
+
+export const FULL: Sizes = {
+  connections: [64, 256, 1_024],
+  loadConnections: 256,
+  rounds: 4,
+  seconds: 4,
+  perSecondMax: 100_000,
+  known: 10_000_000,
+  admitted: 1_000_000,
+  knownBase: 100_000,
+  journalRows: 1_000_000,
+  steadySeconds: 20,
+  sequential: 1_000,
+  stepSeconds: 10,
+};
+
+/** A tenth where full size takes minutes. */
+export const NORMAL: Sizes = {
+  ...FULL,
+  known: 1_000_000,
+  admitted: 100_000,
+  rounds: 3,
+  seconds: 3,
+  stepSeconds: 4,
+};
+
+/** That everything runs; figures mean nothing. */
+export const SMOKE: Sizes = {
+  connections: [8],
+  loadConnections: 16,
+  rounds: 1,
+  seconds: 1,
+  perSecondMax: 60_000,
+  known: 80_000,
+  admitted: 2_000,
+  knownBase: 60_000,
+  journalRows: 10_000,
+  steadySeconds: 2,
+  sequential: 50,
+  stepSeconds: 1,
+};
+
+/** What the measurements share: a scratch directory, ready requests, and servers that end with the run. */
+export interface Bench {
+  readonly dir: string;
+  readonly sizes: Sizes;
+  readonly log: (line: string) => void;
+  /** The file of ready requests, written once; each from another investor with another token and key. */
+  requests(): RequestSet;
+  /** A fresh edge that has been shown to sync before it answers, with one open round, ROUND. */
+  edge(name: string, settings?: EdgeSettings): Promise<EdgeTarget>;
+  /** The constant server, answering what an edge answers to an admission. */
+  constant(): Promise<Target>;
+}
+
+export interface RequestSet {
+  readonly file: string;
+  readonly records: number;
+  readonly recordBytes: number;
+}
+
+/** The round of every bench edge, and what each investment of it is, in minor units. */
+export const ROUND = 'bench';
+export const AMOUNT = 50_000;
+export const LABEL = 'bench';
+
+/** One line of the table. */
+export interface Reached {
+  /** R1 to R12. */
+  readonly id: string;
+  readonly what: string;
+  readonly target: { readonly is: 'at least' | 'at most'; readonly value: number };
+  readonly value: number;
+  /** The spread, where the figure is a median. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export interface Measured {
+  readonly reached: readonly Reached[];
+  /** Everything that the figures come from, for the JSON file. */
+  readonly detail: unknown;
+  /** Remarks for the reader: what the figures rest on. */
+  readonly notes?: readonly string[];
+}
+
+export interface Ratio {
+  /** As on the command line: `r1`. */
+  readonly ids: readonly string[];
+  readonly title: string;
+  readonly measure: (bench: Bench) => Promise<Measured>;
+}
+
+export const isReached = ({ target, value }: Reached): boolean =>
+  target.is === 'at least' ? value >= target.value : value <= target.value;
