@@ -322,6 +322,9 @@ export const REPLICATION_RESTART_MS = 1_000;
 export const ROW_READ_ATTEMPTS_MAX = 5;
 /** Wait between these. */
 export const ROW_READ_RETRY_MS = 500;
+/** Rows and bytes of a frame that a rebuild writes: each is synced. */
+export const REBUILD_FRAME_ROWS = 8_192;
+export const REBUILD_FRAME_BYTES = 524_288;
 /** `migrate` holds its lock this long at a time; one that died is out of the way after it. */
 export const MIGRATE_LOCK_S = 60;
 
@@ -371,6 +374,10 @@ export const LEDGER_RESTART_MIN_MS = 500;
 export const LEDGER_RESTART_MAX_MS = 30_000;
 
 assert(IMPORT_CHUNK_LINES <= INVESTOR_LINES_MAX, 'a chunk of an import must be one bulk request');
+assert(
+  JOURNAL_SEGMENT_BYTES_MIN >= REBUILD_FRAME_BYTES + 2 * JOURNAL_ROUND_ROW_BYTES_MAX + 8192,
+  'the smallest segment must hold the frame of a rebuild',
+);
 assert(
   JOURNAL_SEGMENT_BYTES_MIN >= 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX,
   'the smallest segment must hold the frame of a full batch',

@@ -9,6 +9,7 @@ import { err, ok, type Result } from '../core/result.js';
 import { cassandraOptions } from '../engines/cassandra/options.js';
 import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
+import { FileWatermarkStore } from '../engines/watermark.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { FatalSwitch } from './fatal-switch.js';
@@ -17,6 +18,7 @@ import { startNodeAdmin } from './node-admin.js';
 import { makeParts, type NodeParts } from './node-parts.js';
 import { openapiJson } from './openapi.js';
 import { type PublicServer, startPublicServer } from './public-server.js';
+import { type RebuildRequest, rebuildForStart } from './rebuild-start.js';
 import { guardRows } from './rows-guard.js';
 import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
 import type { Readiness, ReadinessPart } from './status.js';
@@ -33,6 +35,8 @@ export interface EdgeNode {
 export interface EdgeOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** The journal is built again first; absent: it must be there. */
+  readonly rebuild?: RebuildRequest;
 }
 
 /** Starts the node; resolves when it is ready, or with why it cannot be. */
@@ -43,6 +47,22 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
   if (!lock.ok) {
     const exitCode = lock.error.code === 'held' ? EXIT.tryAgain : EXIT.internal;
     return err({ message: lock.error.message, exitCode });
+  }
+  if (options.rebuild !== undefined) {
+    const places = makePlaces(config.dataDir);
+    const rebuilt = await rebuildForStart({
+      config,
+      places,
+      watermarks: new FileWatermarkStore(places.watermarkFile),
+      epoch: null,
+      replaceExisting: false,
+      request: options.rebuild,
+      logger,
+    });
+    if (!rebuilt.ok) {
+      await lock.value.release();
+      return rebuilt;
+    }
   }
   const failure = new FatalSwitch(logger);
   const state = await recoverState(config, ({ message }) => failure.trip(message));

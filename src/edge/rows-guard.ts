@@ -47,7 +47,8 @@ export async function guardRows(
       exitCode: EXIT.internal,
     });
   }
-  if (newest.epoch >= epoch) {
+  const isOwn = newest.epoch === epoch && newest.journalId === journalId;
+  if (newest.epoch >= epoch && !isOwn) {
     return err({
       message: `epoch ${newest.epoch} is on record in Cassandra, and this node would run under ${epoch}: the watermark is older than the rows. Another node may own them`,
       exitCode: EXIT.tryAgain,
