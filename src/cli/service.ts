@@ -29,9 +29,14 @@ export type ServiceMessage =
   | { readonly type: 'ready'; readonly ports: Readonly<Record<string, number>> }
   | { readonly type: 'failed'; readonly message: string };
 
+/** Values of a process's own options, by their names. */
+export type OwnValues = Readonly<Record<string, string | boolean | undefined>>;
+
 export interface ServiceKind<S extends Service> {
   readonly role: 'edge' | 'ledger';
   readonly summary: string;
+  /** What this process takes beside the options of both; `read` comes before `start`, and says what is wrong. */
+  readonly own?: { readonly options: OptionSpecs; readonly read: (values: OwnValues) => Failure | null };
   /** `stopRequested` resolves when the process has been told to stop; a start that then gives up exits with 0. */
   readonly start: (
     config: Config,
@@ -54,9 +59,12 @@ export async function serviceCommand<S extends Service>(
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
   const { role, summary } = kind;
-  const spec: CommandSpec<typeof OPTIONS> = { name: role, positionals: [], summary, options: OPTIONS };
+  const options = { ...kind.own?.options, ...OPTIONS };
+  const spec: CommandSpec<typeof OPTIONS> = { name: role, positionals: [], summary, options };
   const parsed = readArguments(argv, spec);
   if (!parsed.ok) return parsed.error;
+  const wrong = kind.own?.read(parsed.value.values as OwnValues) ?? null;
+  if (wrong !== null) return fail(wrong);
   const isSupervised = parsed.value.values.supervised === true && process.send !== undefined;
   const config = serviceConfig(parsed.value.values.config, env);
   const secured = config.ok ? ensureSecret(config.value, false) : config;

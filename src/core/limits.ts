@@ -51,7 +51,6 @@ export const TOKENS_CACHED_MAX = 65_536;
 export const RATE_STATES_MAX = 131_072;
 /** A node that cannot sync answers `not-durable` this long, so that clients and probes see it, then exits. */
 export const FAIL_STOP_GRACE_MS = 3_000;
-
 assert(
   BATCH_BYTES_MAX >= 2 * (BODY_BYTES_MAX + TOKEN_BYTES_MAX + 1024),
   'a batch must hold at least two requests',
@@ -86,7 +85,6 @@ export const AUDIT_PROBLEMS_MAX = 100;
 export const AUDIT_LIVE_MAX = 4_000_000;
 /** Idempotency keys that an audit compares, at 16 bytes each; beyond, it says what it left out. */
 export const AUDIT_KEYS_MAX = 16_777_216;
-
 assert(
   JOURNAL_FRAME_BYTES_MAX >= 8 + 48 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX &&
     JOURNAL_FRAME_ROWS_MAX >= BATCH_REQUESTS_MAX,
@@ -105,7 +103,6 @@ assert(
 export const BATCH_FRAME_BYTES_MAX = 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX;
 /** A shard keeps the rows that the index lacks in chunks of this size: large beside a frame, small beside a rush. */
 export const RECENT_CHUNK_BYTES = 4_194_304;
-
 assert(
   RECENT_CHUNK_BYTES >= JOURNAL_FRAME_BYTES_MAX && RECENT_CHUNK_BYTES >= 4 * BATCH_FRAME_BYTES_MAX,
   'a chunk must hold the largest frame, and not be wasted by one that does not fit',
@@ -204,7 +201,6 @@ export const ADMIN_REQUESTS_IN_FLIGHT_MAX = 32;
 export const ADMIN_DEADLINE_MS = 30_000;
 /** What a stop grants admin requests that are still in work. */
 export const ADMIN_DRAIN_MS = 3_000;
-
 assert(
   ADMIN_BULK_BODY_BYTES_MAX >= INVESTOR_LINES_MAX * INVESTOR_LINE_CHARS_MAX,
   'a bulk body must hold all its lines',
@@ -232,7 +228,6 @@ export const LINK_RECONNECT_MAX_MS = 2_000;
 export const LINK_STRANGERS_MAX = 8;
 /** Topics of one link, bounded because a peer may name any. */
 export const LINK_TOPICS_MAX = 8;
-
 assert(LINK_FRAME_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX + 1_024, 'a frame must hold the largest message');
 assert(LINK_QUEUE_MESSAGES_MAX >= LINK_WINDOW_MESSAGES, 'a full window of messages must be able to wait');
 assert(LINK_WINDOW_MESSAGES <= 65_535, 'a frame counts its messages in 16 bits');
@@ -286,7 +281,6 @@ export const DEAD_LETTER_RETRY_MIN_MS = 1_000;
 export const DEAD_LETTER_RETRY_MAX_MS = 60_000;
 /** Deliveries of a message to the edge before it is put aside: hours, as each waits longer for the next. */
 export const MESSAGE_ATTEMPTS_MAX = 200;
-
 assert(
   (DEAD_LETTER_BODY_BYTES_MAX / 3) * 4 + 16_384 <= NSQ_MESSAGE_BYTES_MAX,
   'a dead letter must fit a message',
@@ -419,17 +413,11 @@ export const CASSANDRA_RECONNECT_MAX_MS = 2_000;
 export const CASSANDRA_HEARTBEAT_MS = 5_000;
 /** Rows of one page of a read. */
 export const CASSANDRA_PAGE_ROWS = 2_000;
-/**
- * Sequences of one partition of rows. Part of the schema: never changed. A partition stays at some megabytes, and a
- * rebuild reads one at a time.
- */
+/** Sequences of one partition of rows. Part of the schema: never changed. A partition stays at some megabytes, and a rebuild reads one at a time. */
 export const ROW_BUCKET_SEQUENCES = 8_192;
 /** Partitions that the rows by investor of one round are spread over. Part of the schema: never changed. */
 export const ROW_INVESTOR_SLICES = 64;
-/**
- * Rows on their way to Cassandra before more are read: a rebuild that meets a hole looks this far behind it. A chunk of
- * whole frames may pass it once.
- */
+/** Rows on their way to Cassandra before more are read: a rebuild that meets a hole looks this far behind it. A chunk of whole frames may pass it once. */
 export const REPLICATION_WINDOW_ROWS = 32_768;
 /** Rows of one chunk, and chunks on their way at a time: few and large ones while the store is slow. */
 export const REPLICATION_CHUNK_ROWS = 1_024;
@@ -458,6 +446,13 @@ export const REPLICATION_STALL_MS = 3_000;
 export const REPLICATION_HELD_MAX = 1_024;
 /** A replicator thread that died is started again after this. */
 export const REPLICATION_RESTART_MS = 1_000;
+/** A read of rows is tried this often before a rebuild or an audit gives up. */
+export const ROW_READ_ATTEMPTS_MAX = 5;
+/** Wait between these. */
+export const ROW_READ_RETRY_MS = 500;
+/** Rows and bytes of a frame that a rebuild writes: each is synced. */
+export const REBUILD_FRAME_ROWS = 8_192;
+export const REBUILD_FRAME_BYTES = 524_288;
 /** `migrate` holds its lock this long at a time; one that died is out of the way after it. */
 export const MIGRATE_LOCK_S = 60;
 
@@ -506,6 +501,10 @@ export const LEDGER_RESTART_MIN_MS = 500;
 export const LEDGER_RESTART_MAX_MS = 30_000;
 
 assert(IMPORT_CHUNK_LINES <= INVESTOR_LINES_MAX, 'a chunk of an import must be one bulk request');
+assert(
+  JOURNAL_SEGMENT_BYTES_MIN >= REBUILD_FRAME_BYTES + 2 * JOURNAL_ROUND_ROW_BYTES_MAX + 8192,
+  'the smallest segment must hold the frame of a rebuild',
+);
 assert(
   JOURNAL_SEGMENT_BYTES_MIN >= 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX,
   'the smallest segment must hold the frame of a full batch',

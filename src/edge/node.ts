@@ -6,10 +6,9 @@ import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
-import { cassandraOptions } from '../engines/cassandra/options.js';
-import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
+import { FileWatermarkStore } from '../engines/watermark.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { type Claim, claimRounds } from './claim.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -19,7 +18,8 @@ import { startNodeAdmin } from './node-admin.js';
 import { makeParts, type NodeParts } from './node-parts.js';
 import { openapiJson } from './openapi.js';
 import { type PublicServer, startPublicServer } from './public-server.js';
-import { guardRows } from './rows-guard.js';
+import { type RebuildRequest, rebuildForStart } from './rebuild-start.js';
+import { guardState } from './rows-guard.js';
 import { adoptSharedRounds } from './shared-rounds.js';
 import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
 import type { Readiness, ReadinessPart } from './status.js';
@@ -40,6 +40,8 @@ export interface EdgeOptions {
   readonly stopRequested: Promise<unknown>;
   /** Undefined: the embedded link to the ledger. */
   readonly nsq?: NsqSettings | undefined;
+  /** The journal is built again first; absent: it must be there. */
+  readonly rebuild?: RebuildRequest;
 }
 
 /** Starts the node; resolves when it is ready, or with why it cannot be. */
@@ -57,6 +59,23 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     return claim;
   }
   const { tenure } = claim.value;
+  if (options.rebuild !== undefined) {
+    const places = makePlaces(config.dataDir);
+    const rebuilt = await rebuildForStart({
+      config,
+      places,
+      watermarks: tenure.watermark ?? new FileWatermarkStore(places.watermarkFile),
+      epoch: claim.value.isShared ? tenure.ownership.epoch : null,
+      replaceExisting: false,
+      request: options.rebuild,
+      logger,
+    });
+    if (!rebuilt.ok) {
+      await claim.value.release();
+      await lock.value.release();
+      return rebuilt;
+    }
+  }
   const failure = new FatalSwitch(logger);
   void tenure.ownership.lost.then((reason) => failure.trip(reason, 'fenced'));
   const state = await recoverState(config, tenure, ({ message }) => failure.trip(message));
@@ -65,7 +84,7 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     await lock.value.release();
     return state;
   }
-  const guarded = await guardState(options, state.value);
+  const guarded = await guardState(config, logger, state.value);
   if (!guarded.ok) {
     await state.value.indexer.run({ kind: 'close' });
     await state.value.indexer.end();
@@ -76,24 +95,6 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
   const node = new RunningEdge(options, state.value, failure, claim.value, lock.value);
   const refusal = await node.start();
   return refusal === null ? ok(node) : err(refusal);
-}
-
-/** Compares with the rows in Cassandra, where there are any. */
-async function guardState(
-  { config, logger }: EdgeOptions,
-  { recovered, epoch }: StartState,
-): Promise<Result<undefined, StartFailure>> {
-  if (config.cassandra.length === 0) return ok(undefined);
-  const cassandra = cassandraOptions(config);
-  if (!cassandra.ok) return err({ message: cassandra.error, exitCode: EXIT.config });
-  const store = new CassandraRowStore(cassandra.value, config.cluster);
-  const { journalId, lineage, end } = recovered;
-  const hasRows = end.nextSequence > 1;
-  const guarded = await guardRows(store, { journalId, lineage, hasRows, epoch, cluster: config.cluster });
-  await store.close();
-  if (!guarded.ok) return guarded;
-  if (guarded.value.warning !== null) logger.warn(guarded.value.warning);
-  return ok(undefined);
 }
 
 type Phase = 'starting' | 'ready' | 'draining';

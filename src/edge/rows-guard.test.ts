@@ -53,8 +53,9 @@ test('rows of another journal: it refuses, and says which', async () => {
   );
 });
 
-test('an epoch as new as its own: it refuses', async () => {
-  assert.match(await guard([entry(5, 'mine1234')]), new RegExp(`^${EXIT.tryAgain} epoch 5 is on record`));
+test('an epoch as new as its own: it refuses, unless this journal was built under it', async () => {
+  assert.equal(await guard([entry(5, 'mine1234')]), 'goes on');
+  assert.match(await guard([entry(5, 'earlier1')]), new RegExp(`^${EXIT.tryAgain} epoch 5 is on record`));
   assert.match(await guard([entry(8, 'mine1234')]), new RegExp(`^${EXIT.tryAgain} epoch 8 is on record`));
 });
 

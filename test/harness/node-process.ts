@@ -56,6 +56,8 @@ export interface StartOptions {
   readonly ports?: readonly number[];
   /** OPENBELL_* settings over the harness's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Arguments behind the command, such as `--rebuild`. */
+  readonly args?: readonly string[];
   /** A command to run node under, such as strace with its arguments. It must keep the pid (strace -D). */
   readonly wrapper?: readonly string[];
   /** False: return as soon as the process is started. */
@@ -139,7 +141,7 @@ function baseEnv(options: StartOptions): NodeJS.ProcessEnv {
 }
 
 function start(role: 'edge' | 'ledger', options: StartOptions, env: NodeJS.ProcessEnv): NodeProcess {
-  const command = [...(options.wrapper ?? []), process.execPath, CLI_FILE, role];
+  const command = [...(options.wrapper ?? []), process.execPath, CLI_FILE, role, ...(options.args ?? [])];
   return watch(spawn(command[0] as string, command.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
