@@ -28,7 +28,8 @@ export interface RunOptions {
   readonly sizes: Sizes;
   /** On the disk that is to be measured. */
   readonly scratch: string;
-  readonly checksSyncs: boolean;
+  /** How many edges are shown to sync, from the first. */
+  readonly syncChecks: number;
   readonly log: (line: string) => void;
 }
 
@@ -43,9 +44,9 @@ export function ratiosNamed(names: readonly string[]): Ratio[] {
 
 /** One after the other; one that fails has no figure, and the others are measured all the same. */
 export async function runRatios(options: RunOptions): Promise<BenchResult> {
-  const { ratios, sizes, scratch, checksSyncs, log } = options;
+  const { ratios, sizes, scratch, syncChecks, log } = options;
   const dir = await mkdtemp(join(scratch, 'openbell-bench-'));
-  const bench = openBench({ dir, sizes, checksSyncs, log });
+  const bench = openBench({ dir, sizes, syncChecks, log });
   const reached: Reached[] = [];
   const details: Record<string, unknown> = {};
   const notes: string[] = [];
@@ -123,7 +124,7 @@ async function main(): Promise<void> {
   if (machine.disk === 'tmpfs')
     throw new Error(`${scratch} is in memory, where a sync costs nothing: --scratch DIR`);
   const log = (line: string): void => console.error(line);
-  const result = await runRatios({ ratios, sizes, scratch, checksSyncs: true, log });
+  const result = await runRatios({ ratios, sizes, scratch, syncChecks: Number.POSITIVE_INFINITY, log });
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );

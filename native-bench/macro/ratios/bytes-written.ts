@@ -62,7 +62,7 @@ async function measure(bench: Bench): Promise<Measured> {
       ],
       detail: { row, blocks, calls, traced },
       notes: [
-        `R11: a row has ${row} bytes; counted at the device, so whatever else writes to it counts too. System calls under strace, slowed and so in smaller batches, in bytes an admission: ${byCall.join(', ')} (the index writes through its map, which no call shows).`,
+        `R11: a row has ${row} bytes; counted at the device, so whatever else writes to it counts too. System calls under strace, slowed and so in smaller batches, in bytes an admission: ${byCall.join(', ')} (a write through a memory map is no call).`,
       ],
     };
   } finally {

@@ -8,8 +8,6 @@ import type { Bench, Measured, Ratio } from './ratio.js';
 
 const KNOWN_TARGET = 64;
 const ADMITTED_TARGET = 200;
-/** The collector and the allocator give back what they do not need, in their own time. */
-const SETTLE_MS = 3_000;
 
 interface Memory {
   /** Bytes that are the process's own: its heaps, its shared arrays. */
@@ -25,24 +23,25 @@ function memory(pid: number): Memory {
   return { anonymous: bytes('Pss_Anon') + bytes('Pss_Shmem'), file: bytes('Pss_File') };
 }
 
-async function settled(edge: EdgeTarget): Promise<Memory> {
+/** The collector and the allocator give back what they do not need, in their own time. */
+async function settledMemory(edge: EdgeTarget, restSeconds: number): Promise<Memory> {
   await edge.caughtUp();
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await new Promise((resolve) => setTimeout(resolve, restSeconds * 1_000));
   return memory(edge.pid);
 }
 
 async function measure(bench: Bench): Promise<Measured> {
   const requests = bench.requests();
-  const { known, admitted } = bench.sizes;
+  const { known, admitted, restSeconds } = bench.sizes;
   const edge = await bench.edge('memory', { unknownBalance: 'refuse' });
   try {
     // The first of both grow what every node has, however few it knows.
     const warm = Math.ceil(known / 10);
     await importKnown(edge.adminUrl, 0, warm);
-    const start = await settled(edge);
+    const start = await settledMemory(edge, restSeconds);
     bench.log(`R9: ${known - warm} investors`);
     await importKnown(edge.adminUrl, warm, known);
-    const afterKnown = await settled(edge);
+    const afterKnown = await settledMemory(edge, restSeconds);
     let nextRecord = 0;
     const admit = async (wanted: number): Promise<number> => {
       const first = nextRecord;
@@ -64,11 +63,11 @@ async function measure(bench: Bench): Promise<Measured> {
     };
     bench.log(`R9: ${admitted} admissions`);
     await admit(1);
-    const warmed = await settled(edge);
+    const warmed = await settledMemory(edge, restSeconds);
     const rows = await admit(admitted);
     const lag = (await edge.counts()).lag;
     const before = memory(edge.pid);
-    const after = await settled(edge);
+    const after = await settledMemory(edge, restSeconds);
     const perKnown = Math.max(0, afterKnown.anonymous - start.anonymous) / (known - warm);
     const per = (bytes: number): number => Math.max(0, bytes) / rows;
     const perAdmitted = per(after.anonymous - warmed.anonymous);

@@ -9,9 +9,8 @@ import type { Bench, Measured, Ratio } from './ratio.js';
 const TARGET = 0.7;
 const P999_MS_MAX = 10;
 const CONNECTIONS = 256;
-/** Of the peak: where the search starts, and how near its ends come. */
+/** Of the peak: the search starts half-way between it and the peak. */
 const LOW_SHARE = 0.1;
-const STEPS = 5;
 const TRIES = 2;
 
 interface Step extends OpenLoopReport {
@@ -21,7 +20,7 @@ interface Step extends OpenLoopReport {
 
 async function measure(bench: Bench): Promise<Measured> {
   const requests = bench.requests();
-  const { loadConnections, seconds, stepSeconds } = bench.sizes;
+  const { loadConnections, seconds, stepSeconds, halvings } = bench.sizes;
   const edge = await bench.edge('open-loop');
   let nextRecord = 0;
   const peak = async (): Promise<number> => {
@@ -56,7 +55,7 @@ async function measure(bench: Bench): Promise<Measured> {
     let low = 0;
     let high = Math.floor(median(peaks));
     let rate = Math.floor((high * (LOW_SHARE + 1)) / 2);
-    for (let i = 0; i < STEPS; i++) {
+    for (let i = 0; i < halvings; i++) {
       if (await isGoodRate(rate)) low = rate;
       else high = rate;
       rate = Math.floor((low + high) / 2);

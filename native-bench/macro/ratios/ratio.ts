@@ -24,8 +24,17 @@ export interface Sizes {
   readonly steadySeconds: number;
   /** R4: requests of one block. */
   readonly sequential: number;
-  /** R5: shortest and last step of the search, in seconds. */
+  /** R5: of one step of the search, and how often the search halves what is left. */
   readonly stepSeconds: number;
+  readonly halvings: number;
+  /** R3: connections, messages in flight on each, and more than are answered in a second. */
+  readonly gateway: {
+    readonly connections: number;
+    readonly inFlight: number;
+    readonly perSecondMax: number;
+  };
+  /** R9, R12: what the collector and the timers of a node are given to come to rest. */
+  readonly restSeconds: number;
 }
 
 export const FULL: Sizes = {
@@ -38,9 +47,12 @@ export const FULL: Sizes = {
   admitted: 1_000_000,
   knownBase: 100_000,
   journalRows: 1_000_000,
-  steadySeconds: 20,
+  steadySeconds: 10,
   sequential: 1_000,
   stepSeconds: 10,
+  halvings: 5,
+  gateway: { connections: 64, inFlight: 64, perSecondMax: 300_000 },
+  restSeconds: 3,
 };
 
 /** A tenth where full size takes minutes. */
@@ -59,14 +71,17 @@ export const SMOKE: Sizes = {
   loadConnections: 16,
   rounds: 1,
   seconds: 1,
-  perSecondMax: 60_000,
-  known: 80_000,
+  perSecondMax: 40_000,
+  known: 60_000,
   admitted: 2_000,
-  knownBase: 60_000,
-  journalRows: 10_000,
-  steadySeconds: 2,
+  knownBase: 40_000,
+  journalRows: 3_000,
+  steadySeconds: 1,
   sequential: 50,
   stepSeconds: 1,
+  halvings: 1,
+  gateway: { connections: 4, inFlight: 4, perSecondMax: 60_000 },
+  restSeconds: 0.1,
 };
 
 /** What the measurements share: a scratch directory, ready requests, and servers that end with the run. */

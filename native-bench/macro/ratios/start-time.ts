@@ -89,7 +89,7 @@ async function measure(bench: Bench): Promise<Measured> {
     lags.push(await killInRush(bench, filled));
     let edge = await start(dataDir, killed);
     await edge.caughtUp();
-    for (let again = 0; again < STARTS; again++) {
+    for (let again = 0; again < Math.min(STARTS, bench.sizes.rounds); again++) {
       await edge.stop();
       edge = await start(dataDir, clean);
     }

@@ -8,7 +8,6 @@ import { AMOUNT, type Bench, type Measured, type Ratio, ROUND } from './ratio.js
 
 const RATE = 1_000;
 const TARGET = 0.1;
-const IDLE_S = 3;
 /** Of the run, before and after what is measured: start of the tool, its first tokens, its checks. */
 const LEAD_S = 1.5;
 const POLL_MS = 50;
@@ -28,12 +27,12 @@ function sleeps(pid: number): { readonly main: number; readonly all: number } {
 }
 
 async function measure(bench: Bench): Promise<Measured> {
-  const { steadySeconds } = bench.sizes;
+  const { steadySeconds, restSeconds } = bench.sizes;
   const edge = await bench.edge('steady');
   try {
-    await sleep(1_000);
+    await sleep(restSeconds * 1_000);
     const idleBefore = { cpu: readCpuTimes(edge.pid), sleeps: sleeps(edge.pid), ms: performance.now() };
-    await sleep(IDLE_S * 1_000);
+    await sleep(restSeconds * 1_000);
     const idleS = (performance.now() - idleBefore.ms) / 1_000;
     const idleSleeps = sleeps(edge.pid);
     const idle = {

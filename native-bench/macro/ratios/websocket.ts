@@ -8,10 +8,6 @@ import { median } from '../report.js';
 import { type Bench, type Measured, type Ratio, ROUND } from './ratio.js';
 
 const TARGET = 1.5;
-const CONNECTIONS = 64;
-const IN_FLIGHT = 64;
-/** Frames are smaller than requests, and need no answer each before the next. */
-const RATE_FACTOR = 3;
 const WARM_UP_S = 1;
 
 interface Block {
@@ -31,16 +27,17 @@ function check(report: GatewayReport, admitted: number): void {
 }
 
 async function measure(bench: Bench): Promise<Measured> {
-  const { rounds, seconds, perSecondMax, loadConnections } = bench.sizes;
+  const { rounds, seconds, gateway, loadConnections } = bench.sizes;
+  const { connections, inFlight, perSecondMax } = gateway;
   const constant = await bench.constant();
   const edge = await bench.edge('websocket');
   let blocks = 0;
   const gatewayBlock = async (forSeconds: number): Promise<Block> => {
     const counted = await edge.counts();
     const before = readCpuTimes(edge.pid);
-    const messages = forSeconds * perSecondMax * RATE_FACTOR;
+    const messages = forSeconds * perSecondMax;
     const report = await runGateway({
-      ...{ port: edge.port, round: ROUND, connections: CONNECTIONS, inFlight: IN_FLIGHT },
+      ...{ port: edge.port, round: ROUND, connections, inFlight },
       ...{ messages, seconds: forSeconds },
       request: { ...requestOptions(''), records: messages, label: `ws${blocks++}` },
     });
