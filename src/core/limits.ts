@@ -279,6 +279,12 @@ export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
 /** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
 export const DEAD_LETTER_RETRY_MIN_MS = 1_000;
 export const DEAD_LETTER_RETRY_MAX_MS = 60_000;
+/** What has no outbox behind it is published again after the death of a broker that had taken it this recently... */
+export const REPEAT_MS = 60_000;
+/** ...as far as it is remembered: some 100 bytes each. */
+export const REPEAT_MESSAGES_MAX = 65_536;
+/** A repetition that was not taken is tried again after this. */
+export const REPEAT_RETRY_MS = 1_000;
 /** Deliveries of a message to the edge before it is put aside: hours, as each waits longer for the next. */
 export const MESSAGE_ATTEMPTS_MAX = 200;
 assert(

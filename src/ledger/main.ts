@@ -16,6 +16,7 @@ import { type Coordination, localCoordination, type Tenure } from '../engines/co
 import { DeadLetters } from '../engines/dead-letters.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
+import { RepeatingPublisher } from '../engines/repeating-publisher.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import { ledgerAdminRoutes } from './admin-routes.js';
@@ -182,6 +183,7 @@ class Ledger implements RunningLedger {
   readonly #metrics = new LedgerMetrics();
   readonly #deadLetters: DeadLetters;
   readonly #processor: Processor;
+  readonly #repeating: RepeatingPublisher;
   readonly #balances: BalanceSender;
   #admin: AdminServer | null = null;
   #phase: 'starting' | 'open' | 'stopping' | 'failed' = 'starting';
@@ -218,7 +220,8 @@ class Ledger implements RunningLedger {
       nowMs: Date.now,
       onFatal: fatal,
     });
-    this.#balances = new BalanceSender({ store, publisher: bus, logger, onFatal: fatal });
+    this.#repeating = new RepeatingPublisher({ bus, logger, clock: () => performance.now() });
+    this.#balances = new BalanceSender({ store, publisher: this.#repeating, logger, onFatal: fatal });
   }
 
   get adminPort(): number {
@@ -276,6 +279,7 @@ class Ledger implements RunningLedger {
     await this.#processor.stop();
     await this.#admin?.close();
     // The bus before the balances: a batch that is on its way ends with it, and stays in the outbox.
+    this.#repeating.close();
     await bus.close();
     await this.#balances.stop();
     await store.close();

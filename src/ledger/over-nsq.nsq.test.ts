@@ -161,6 +161,23 @@ test('poison and conflicts go to the dead letters, with reason and original; the
   assert.match(String(body['text']), /openbell_ledger_bus_publishes_total\{result="ok"\} [1-9]/);
 });
 
+test('balances that nsqd had taken and lost are told again', { skip }, async (t) => {
+  const { nsqd: server, nsq } = await nsqd(t);
+  const running = await ledger(t, nsq);
+  await call(running, '/admin/v1/accounts', csv('alice,1000,GBP,true', 'bob,5,GBP,true'));
+  const isTaken = async (): Promise<boolean> =>
+    /^openbell_ledger_balances_queued 0$/m.test(String((await call(running, '/metrics')).body['text']));
+  await until(isTaken, 'nsqd has them');
+  await server.kill();
+  await server.restart();
+  const { balances } = await edge(t, nsq);
+  await until(() => balances.length >= 2, 'both balances');
+  assert.deepEqual(balances.map(({ investor, balance }) => [investor, balance]).toSorted(), [
+    ['alice', 1_000],
+    ['bob', 5],
+  ]);
+});
+
 test('what waits long for its turn is touched, and comes only once', { skip }, async (t) => {
   const { nsqd: server, nsq } = await nsqd(t);
   const running = await ledger(t, nsq, { ratePerS: 1 });

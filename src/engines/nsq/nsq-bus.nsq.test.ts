@@ -129,6 +129,23 @@ test('a message in hand stays in hand while it is touched, and comes again when 
   assert.equal(attempts.get('touched'), 1);
 });
 
+test('a delivery that timed out is over: to end it late does not end the next one', { skip }, async (t) => {
+  const [nsqd] = (await nsqds(t, 1)) as [Nsqd];
+  const bus = nsqBus(t, [nsqd.tcpAddress], { timings: { messageTimeoutMs: 1_000 } });
+  const deliveries: Message[] = [];
+  bus.subscribe(TOPIC, (message) => deliveries.push(message), { maxInFlight: 10 });
+  await until(() => bus.connected, 'a connection');
+  assert.ok((await bus.publish(TOPIC, some(1))).ok);
+  await until(() => deliveries.length === 2, 'the second delivery');
+  deliveries[0]?.finish();
+  await until(() => deliveries.length === 3, 'the third one');
+  assert.deepEqual(
+    deliveries.map(({ attempts }) => attempts),
+    [1, 2, 3],
+  );
+  deliveries[2]?.finish();
+});
+
 test('attempts are counted across consumers', { skip }, async (t) => {
   const [nsqd] = (await nsqds(t, 1)) as [Nsqd];
   const attempts: number[] = [];

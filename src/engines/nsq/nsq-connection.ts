@@ -40,6 +40,8 @@ export class NsqConnection {
   readonly #watch: NodeJS.Timeout;
   /** Publishes without an answer, in order. */
   readonly #unanswered = new Set<(refusal: NsqRefusal | null) => void>();
+  /** Deliveries that are not ended, by nsqd's id of the message. */
+  readonly #inHand = new Map<string, { isOver: boolean }>();
   #silentBeats = 0;
   #lastError = '';
   #over = false;
@@ -152,10 +154,16 @@ export class NsqConnection {
   }
 
   #delivery(message: NsqMessage): Message {
-    let over = false;
+    const { id } = message;
+    const delivery = { isOver: false };
+    // Its earlier delivery timed out at nsqd. To end that one would end this one: they have one id.
+    const earlier = this.#inHand.get(id);
+    if (earlier !== undefined) earlier.isOver = true;
+    this.#inHand.set(id, delivery);
     const end = (): boolean => {
-      if (over || this.#over) return false;
-      over = true;
+      if (delivery.isOver || this.#over) return false;
+      delivery.isOver = true;
+      this.#inHand.delete(id);
       return true;
     };
     return {
@@ -171,7 +179,7 @@ export class NsqConnection {
         if (end()) message.requeue(wholeMs, false);
       },
       touch: () => {
-        if (!over && !this.#over) message.touch();
+        if (!delivery.isOver && !this.#over) message.touch();
       },
     };
   }
