@@ -1,8 +1,9 @@
 // What the tests of the books in Cassandra share: keyspaces with the ledger's tables, and clients of them.
 
 import assert from 'node:assert/strict';
-import { Client } from 'cassandra-driver';
+import type { Client } from 'cassandra-driver';
 import { pino } from 'pino';
+import { cassandraClient } from '../engines/cassandra/client.js';
 import { LEDGER_TABLES } from '../engines/cassandra/ledger-tables.js';
 import type { Books } from './books-bench.js';
 import { openCassandraLedgerStore } from './cassandra-store.js';
@@ -22,13 +23,16 @@ const AT_MS = Date.UTC(2026, 10, 23, 10);
 const clients: Client[] = [];
 
 export function newClient({ contactPoint, localDataCenter }: Server, keyspace: string): Client {
-  const client = new Client({
-    contactPoints: [contactPoint],
-    localDataCenter,
-    keyspace,
-    pooling: { heartBeatInterval: 1_000 },
-    socketOptions: { readTimeout: 5_000 },
-  });
+  const client = cassandraClient(
+    {
+      contactPoints: [contactPoint],
+      datacenter: localDataCenter,
+      keyspace,
+      tls: null,
+      credentials: null,
+    },
+    'decisions',
+  );
   clients.push(client);
   return client;
 }

@@ -3,7 +3,7 @@
 
 import { type Client, errors, types } from 'cassandra-driver';
 import { assert } from '../core/assert.js';
-import { LEDGER_CQL_IN_FLIGHT } from '../core/limits.js';
+import { CASSANDRA_PAGE_ROWS, LEDGER_CQL_IN_FLIGHT } from '../core/limits.js';
 
 /** One statement and its parameters. */
 export interface Statement {
@@ -24,9 +24,11 @@ export class Cql {
     this.#client = client;
   }
 
-  /** All rows of a short answer. */
+  /** All rows of a short answer: of all its pages, for an answer ends with the page that the client is set to. */
   async rows(query: string, params: readonly unknown[]): Promise<readonly types.Row[]> {
-    return (await this.#client.execute(query, [...params], MAJORITY)).rows;
+    const rows: types.Row[] = [];
+    for await (const row of this.stream(query, params, CASSANDRA_PAGE_ROWS)) rows.push(row);
+    return rows;
   }
 
   /** Rows of an answer of any length, a page at a time. */
