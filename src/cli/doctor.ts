@@ -2,6 +2,7 @@
 
 import { EXIT } from '../core/exit-codes.js';
 import { CONFIG_OPTION, JSON_OPTION, readArguments } from './arguments.js';
+import { cassandraFindings } from './doctor-cassandra.js';
 import { diskFindings } from './doctor-disk.js';
 import { bad, type Finding } from './doctor-finding.js';
 import { clockFinding, hostFindings } from './doctor-host.js';
@@ -39,6 +40,7 @@ async function configuredFindings(file: string | undefined, env: NodeJS.ProcessE
     ...configFindings(config),
     clockFinding(config.dataDir, Date.now()),
     ...diskFindings(config.dataDir, config.journalSegmentBytes),
+    ...(await cassandraFindings(config)),
     ...(await serviceFindings(config)),
   ];
 }

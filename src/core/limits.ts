@@ -347,7 +347,6 @@ export const LEDGER_STORE_DEADLINE_MS = 10_000;
 export const LEDGER_TURNS_WAITING_MAX = 64;
 /** The contract's bound of an id. */
 export const ID_CHARS_MAX = 40;
-
 assert(
   AUDIT_LEDGER_PAGE <= LEDGER_OUTCOMES_PAGE_MAX,
   'the ledger must give pages as large as the audit asks',
@@ -388,7 +387,6 @@ export const LEASE_RETRY_MS = 100;
 export const STANDBY_POLL_MS = 500;
 /** An etcd that has never answered is waited for this long at a start. */
 export const ETCD_START_MS = 30_000;
-
 assert(
   ROUNDS_MAX + 1 <= 128 && 2 * ROUNDS_MAX <= 128,
   'what is told of all rounds must fit one transaction of etcd',
@@ -461,7 +459,6 @@ export const REBUILD_FRAME_ROWS = 8_192;
 export const REBUILD_FRAME_BYTES = 524_288;
 /** `migrate` holds its lock this long at a time; one that died is out of the way after it. */
 export const MIGRATE_LOCK_S = 60;
-
 assert(
   CASSANDRA_BATCHES_IN_FLIGHT * 4 <= CASSANDRA_REQUESTS_PER_CONNECTION,
   'what is in flight stays well below what the driver fails',
@@ -505,7 +502,6 @@ export const STOP_DEADLINE_MS = 60_000;
 /** `up` starts a ledger that died again after this, doubled up to the longest. */
 export const LEDGER_RESTART_MIN_MS = 500;
 export const LEDGER_RESTART_MAX_MS = 30_000;
-
 assert(IMPORT_CHUNK_LINES <= INVESTOR_LINES_MAX, 'a chunk of an import must be one bulk request');
 assert(
   JOURNAL_SEGMENT_BYTES_MIN >= REBUILD_FRAME_BYTES + 2 * JOURNAL_ROUND_ROW_BYTES_MAX + 8192,
@@ -537,7 +533,6 @@ export const LIVE_TICK_SLICE = 512;
 export const LIVE_NONSENSE_MAX = 10;
 /** Seconds without a byte before a connection is taken for dead; pings go out by themselves. */
 export const LIVE_IDLE_S = 60;
-
 assert(LIVE_FRAME_BYTES_MAX >= TOKEN_BYTES_MAX + 1_024, 'an invest with the longest token must fit a frame');
 assert(LIVE_FRAME_BYTES_MAX + INVESTOR_BYTES_MAX < 65_536, 'a request record counts its body in 16 bits');
 
@@ -594,7 +589,6 @@ export const EVENTS_RETRY_MAX_MS = 5_000;
 export const WATERMARK_MS = 1_000;
 /** What a stop grants the requests in flight. */
 export const EDGE_DRAIN_MS = 10_000;
-
 assert(
   INDEX_BATCH_ROWS_MAX < INDEX_RUSH_LAG_ROWS && 1.5 * INDEX_RUSH_LAG_ROWS < INDEX_LAG_ROWS_MAX,
   'the index must be able to follow long before admission has to wait for it',

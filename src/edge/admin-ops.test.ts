@@ -102,8 +102,12 @@ describe('operations', () => {
 
   test('replay takes dryRun, and nothing else', async () => {
     const dry = await call('POST', '/admin/v1/replay', { dryRun: true });
-    assert.deepEqual([dry.status, dry.json], [200, { unconfirmed: 3, published: 0 }]);
-    assert.deepEqual((await call('POST', '/admin/v1/replay')).json, { unconfirmed: 3, published: 3 });
+    assert.deepEqual([dry.status, dry.json], [200, { unconfirmed: 3, published: 0, rows: null }]);
+    assert.deepEqual((await call('POST', '/admin/v1/replay')).json, {
+      unconfirmed: 3,
+      published: 3,
+      rows: null,
+    });
     assert.deepEqual(world.replays, [true, false]);
     const wrong = await call('POST', '/admin/v1/replay', { dryrun: true });
     assert.deepEqual([...outcome(wrong), wrong.json.pointer], [400, 'malformed-request', '/dryrun']);

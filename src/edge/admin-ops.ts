@@ -30,10 +30,20 @@ export interface ReplayReport {
   /** Accepted investments that the ledger has not confirmed, and how many of them were published again. */
   readonly unconfirmed: number;
   readonly published: number;
+  /** Null without Cassandra. */
+  readonly rows: ReplayedRows | null;
+}
+
+export interface ReplayedRows {
+  /** Rows in Cassandra that were compared with the journal; those that were missing or differed, and were mended. */
+  readonly compared: number;
+  readonly missing: number;
+  readonly differing: number;
+  readonly repaired: number;
 }
 
 export interface Replayer {
-  /** Publishes again what the ledger has not confirmed; a dry run only counts. */
+  /** Publishes again what the ledger has not confirmed, and writes the rows that Cassandra lacks; a dry run only counts. */
   replay(dryRun: boolean): Promise<Result<ReplayReport, Problem>>;
 }
 
@@ -93,6 +103,7 @@ export function opsRoutes(modules: OpsModules): readonly AdminRoute[] {
       method: 'POST',
       path: '/admin/v1/replay',
       access: 'admin',
+      deadlineMs: AUDIT_DEADLINE_MS,
       handler: async ({ body }) => {
         const options =
           body.byteLength === 0 ? null : readJsonObject<{ dryRun?: boolean }>(body, REPLAY_RULES);

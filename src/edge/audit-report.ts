@@ -4,6 +4,7 @@ import type { Finding, Findings } from '../workers/audit-findings.js';
 import type { RoundTotals } from '../workers/journal-audit.js';
 import type { AuditEnd } from '../workers/upkeep-protocol.js';
 import type { LedgerSummary } from './ledger-client.js';
+import type { RowsCompared } from './row-compare.js';
 
 export interface AuditCheck {
   readonly name: string;
@@ -42,6 +43,8 @@ export interface AuditCourse {
   readonly findings: Findings;
   /** Null: not compared, because the journal has failed or is damaged. */
   readonly counters: { readonly rounds: number; readonly sequence: number; readonly isExact: boolean } | null;
+  /** Null: there is no Cassandra, or the journal is damaged. A string: why its rows could not be read. */
+  readonly rows: RowsCompared | string | null;
   readonly watermark: string;
   readonly ledgerUrl: string;
   /** Null: not asked, because the journal is damaged. A string: why the ledger could not be read. */
@@ -53,6 +56,7 @@ export function auditReport(course: AuditCourse): EdgeAuditReport {
   const { end, findings } = course;
   const checks = [journalCheck(course), indexCheck(course), queueCheck(course)];
   if (course.counters !== null) checks.push(countersCheck(course, course.counters));
+  if (course.rows !== null) checks.push(rowsCheck(course, course.rows));
   checks.push(check(findings, 'watermark', course.watermark));
   if (course.ledger !== null) checks.push(...ledgerChecks(course, course.ledger));
   const { list } = findings.all();
@@ -118,6 +122,13 @@ function countersCheck(
 ): AuditCheck {
   const how = isExact ? 'exact' : 'within what was on its way, for the journal never stood still';
   return check(findings, 'counters', `room and sums of ${rounds} rounds at sequence ${sequence}, ${how}`);
+}
+
+function rowsCheck({ findings, end }: AuditCourse, rows: RowsCompared | string): AuditCheck {
+  if (typeof rows === 'string') return { name: 'rows', ok: false, detail: `Cassandra: ${rows}` };
+  const behind = end.sequence - rows.upTo;
+  const lag = behind > 0 ? `, ${behind} newer ones were on their way` : '';
+  return check(findings, 'rows', `${rows.upTo} rows in Cassandra, each against the journal${lag}`);
 }
 
 function ledgerChecks(

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { ownLineage } from '../core/ids.js';
 import { AUDIT_LEDGER_PAGE, JOURNAL_SEGMENTS_AHEAD } from '../core/limits.js';
+import { err, ok } from '../core/result.js';
+import { Findings } from '../workers/audit-findings.js';
 import { verdictRow } from '../workers/journal-fixture.js';
 import { listSegments } from '../workers/journal-segments.js';
 import type { EdgeAuditReport } from './audit-report.js';
@@ -222,6 +224,47 @@ describe('an audit without the ledger', () => {
     assert.match(report.checks.at(-1)?.detail ?? '', /answered 503/);
     world.ledger.refuses = 0;
     assert.deepEqual(failed(await world.audit()), []);
+  });
+});
+
+describe('the rows in Cassandra', () => {
+  const compared = (findings: Findings, upTo: number) =>
+    ok({ findings: findings.all(), upTo, missing: findings.count(), differing: 0, repaired: 0 });
+
+  test('are a check of their own, which says how far they were compared', async () => {
+    const asked: boolean[] = [];
+    const upTo = world.head.durableSequence - 2;
+    world.rows = {
+      compare: async (repair) => {
+        asked.push(repair);
+        return compared(new Findings(), upTo);
+      },
+    };
+    const report = await world.audit();
+    const rows = report.checks.find(({ name }) => name === 'rows');
+    assert.deepEqual([report.ok, rows?.ok, asked], [true, true, [false]]);
+    assert.equal(
+      rows?.detail,
+      `${upTo} rows in Cassandra, each against the journal, 2 newer ones were on their way`,
+    );
+  });
+
+  test('are named where one differs', async () => {
+    const findings = new Findings();
+    findings.add({
+      kind: 'rows-missing',
+      investment: world.id(held[0]!),
+      detail: 'row 2 is not in Cassandra',
+    });
+    world.rows = { compare: async () => compared(findings, world.head.durableSequence) };
+    const difference = await only('rows-missing', 'rows');
+    assert.equal(difference.investment, world.id(held[0]!));
+  });
+
+  test('fail the audit where they cannot be read', async () => {
+    world.rows = { compare: async () => err('no host answers') };
+    const report = await world.audit();
+    assert.deepEqual([report.ok, report.differenceCount, failed(report)], [false, 0, ['rows']]);
   });
 });
 

@@ -6,6 +6,7 @@
 //   index      as of its own mark, which the walk through the journal passes (workers/audit-index.ts)
 //   counters   within what the journal shows to have been on its way at that moment (audit-counters.ts)
 //   watermark  read before the durable sequence, which only grows
+//   rows       up to what was replicated before they are read (row-compare.ts, in the replicator thread)
 //   ledger     between two readings of the journal (workers/audit-ledger.ts)
 //
 // The work is done in the upkeep thread, in slices; this thread only asks and waits.
@@ -27,6 +28,8 @@ import { type AuditCourse, auditReport, type EdgeAuditReport } from './audit-rep
 import { checkWatermark } from './audit-watermark.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { LedgerClient, type LedgerClientConfig } from './ledger-client.js';
+import type { ReplicatorClient } from './replicator-client.js';
+import type { RowsCompared } from './row-compare.js';
 import type { UpkeepClient } from './upkeep-client.js';
 
 export interface EdgeAuditModules {
@@ -40,6 +43,8 @@ export interface EdgeAuditModules {
   /** The watermark as it is stored. */
   readonly watermark: () => Promise<Result<Watermark | null, string>>;
   readonly epoch: number;
+  /** The rows in Cassandra; null without it. */
+  readonly rows: Pick<ReplicatorClient, 'compare'> | null;
   readonly logger: Logger;
 }
 
@@ -80,6 +85,7 @@ export class EdgeAudit implements AuditRunner {
     const catchUp = async (): Promise<void> => {
       await this.#scan(head.durableSequence, []);
     };
+    const rows = first === null ? null : await this.#compareRows(findings);
     const read = first === null ? null : await readLedger({ client, upkeep, catchUp });
     await catchUp();
     const later = await watermark();
@@ -93,10 +99,20 @@ export class EdgeAudit implements AuditRunner {
       end,
       findings,
       counters,
+      rows,
       watermark: checkWatermark(earlier, later, own, findings),
       ledgerUrl: config.ledgerUrl,
       ledger: read === null ? null : read.ok ? read.value : read.error,
     };
+  }
+
+  /** Has the rows in Cassandra compared; null without it, a string where that could not be done. */
+  async #compareRows(findings: Findings): Promise<RowsCompared | string | null> {
+    const compared = (await this.#modules.rows?.compare(false)) ?? null;
+    if (compared === null) return null;
+    if (!compared.ok) return compared.error;
+    findings.merge(compared.value.findings);
+    return compared.value;
   }
 
   /** Reads the journal on, slice by slice; the totals that were asked for, or null when it is damaged. */

@@ -116,7 +116,7 @@ async function start(): Promise<void> {
     replayer: {
       replay: async (dryRun) => {
         world.replays.push(dryRun);
-        return ok({ unconfirmed: 3, published: dryRun ? 0 : 3 });
+        return ok({ unconfirmed: 3, published: dryRun ? 0 : 3, rows: null });
       },
     },
   });

@@ -21,7 +21,7 @@ import { JournalIndexer } from '../workers/journal-indexer.js';
 import { JournalWriter } from '../workers/journal-writer.js';
 import type { UpkeepAnswer, UpkeepTask } from '../workers/upkeep-protocol.js';
 import { UpkeepWork } from '../workers/upkeep-work.js';
-import { EdgeAudit } from './audit.js';
+import { EdgeAudit, type EdgeAuditModules } from './audit.js';
 import type { EdgeAuditReport } from './audit-report.js';
 import { FAKE_SECRET, FakeLedger } from './fake-ledger.js';
 
@@ -60,6 +60,8 @@ export class AuditWorld {
   round = ROUND;
   /** As it is stored. */
   watermark: Watermark | null = null;
+  /** The rows in Cassandra; null without it. */
+  rows: EdgeAuditModules['rows'] = null;
   /** Called wherever an audit waits: there the world may go on. */
   onPause: () => Promise<void> = async () => undefined;
   readonly #root: string;
@@ -255,6 +257,7 @@ export class AuditWorld {
         adminToken: undefined,
       },
       upkeep: { run: (task) => this.upkeep(task) },
+      rows: this.rows,
       counters: this.counters,
       head: this.head,
       rounds: { list: () => [this.round] },

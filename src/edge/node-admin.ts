@@ -2,11 +2,13 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
+import type { Problem } from '../core/problem.js';
 import { err, ok, type Result } from '../core/result.js';
 import { TokenVerifier } from '../core/token.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import type { InvestorBalances } from './admin-investors.js';
+import type { ReplayedRows } from './admin-ops.js';
 import { edgeAdminRoutes } from './admin-routes.js';
 import { EdgeAudit } from './audit.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -14,6 +16,7 @@ import type { IndexerClient } from './indexer-client.js';
 import { metricSources } from './metric-sources.js';
 import { Metrics } from './metrics.js';
 import type { NodeParts } from './node-parts.js';
+import type { Replication } from './replication.js';
 import type { StartState } from './start-state.js';
 import { isReady, type Readiness, StatusReport } from './status.js';
 
@@ -69,17 +72,33 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
         barrier: () => parts.gateway.barrier(),
         watermark: () => state.store.read(),
         epoch,
+        rows: parts.replication?.client ?? null,
         logger,
       }),
       replayer: {
         replay: async (dryRun) => {
           const unconfirmed = outboxDepth();
-          return ok({ dryRun, unconfirmed, published: dryRun ? 0 : outbox.replay() });
+          const published = dryRun ? 0 : outbox.replay();
+          const rows = await replayRows(parts.replication, dryRun);
+          return rows.ok ? ok({ dryRun, unconfirmed, published, rows: rows.value }) : rows;
         },
       },
       investors: cachedBalances(indexer),
     }),
   });
+}
+
+/** Writes again what Cassandra lacks of the journal, or only looks; null without Cassandra. */
+async function replayRows(
+  replication: Replication | null,
+  dryRun: boolean,
+): Promise<Result<ReplayedRows | null, Problem>> {
+  if (replication === null) return ok(null);
+  const compared = await replication.client.compare(!dryRun);
+  if (!compared.ok)
+    return err({ code: 'overloaded', detail: `Cassandra: ${compared.error}`, retryAfterS: 5 });
+  const { upTo, missing, differing, repaired } = compared.value;
+  return ok({ compared: upTo, missing, differing, repaired });
 }
 
 function cachedBalances(indexer: IndexerClient): InvestorBalances {

@@ -5,14 +5,17 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Piscina } from 'piscina';
 import { REPLICATION_DRAIN_MS, REPLICATION_RESTART_MS } from '../core/limits.js';
+import { err, type Result } from '../core/result.js';
 import { oneThreadPool } from './one-thread-pool.js';
 import { ReplicationWords } from './replication-words.js';
 import type {
+  CompareTask,
   FollowTask,
   ReplicatorNews,
   ReplicatorOptions,
   ReplicatorOrder,
 } from './replicator-protocol.js';
+import type { RowsCompared } from './row-compare.js';
 
 export interface ReplicatorClientModules {
   readonly options: Omit<ReplicatorOptions, 'words'>;
@@ -40,7 +43,8 @@ export class ReplicatorClient {
     this.#pool = oneThreadPool({
       worker: 'replicator',
       workerData,
-      concurrentTasks: 2,
+      // One that follows, and an audit and a repair beside it: all of them wait for others most of the time.
+      concurrentTasks: 3,
       // Its task is rejected as well, and that starts it again.
       onError: (error) => modules.logger.error({ err: error }, 'rows: the replicator thread has died'),
     });
@@ -63,6 +67,19 @@ export class ReplicatorClient {
   /** A reply waits for a row that has just become durable. */
   wake(): void {
     this.#order('wake');
+  }
+
+  /**
+   * Compares the rows up to what is replicated now with the journal, and has those written again that differ if that is
+   * wanted. The error says why it could not.
+   */
+  async compare(repair: boolean): Promise<Result<RowsCompared, string>> {
+    const task: CompareTask = { kind: 'compare', upTo: this.replicated, repair };
+    try {
+      return (await this.#pool.run(task)) as Result<RowsCompared, string>;
+    } catch (error) {
+      return err(`the comparison broke off: ${(error as Error).message}`);
+    }
   }
 
   /** Writes what is durable, for a while, and ends the thread. */

@@ -42,6 +42,13 @@ export interface FollowTask {
   readonly port: MessagePort;
 }
 
+/** Compares the rows up to a sequence with the journal, and writes again what differs if that is wanted. */
+export interface CompareTask {
+  readonly kind: 'compare';
+  readonly upTo: number;
+  readonly repair: boolean;
+}
+
 /** To the thread, through the port. */
 export type ReplicatorOrder =
   /** A reply waits for what has just become durable. */

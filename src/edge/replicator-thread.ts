@@ -1,18 +1,22 @@
 // The piscina worker of the replicator: a pool of one thread, whose event loop belongs to the Cassandra driver. It lives
 // here and not in `workers/`, because it is the one thread that speaks to an engine. Run it with atomics 'disabled'.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { workerData } from 'piscina';
+import type { Result } from '../core/result.js';
 import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import { JournalHead } from '../workers/journal-head.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import { ReplicationWords } from './replication-words.js';
 import { Replicator } from './replicator.js';
 import type {
+  CompareTask,
   FollowTask,
   ReplicatorNews,
   ReplicatorOptions,
   ReplicatorOrder,
 } from './replicator-protocol.js';
+import { compareRows, type RowsCompared } from './row-compare.js';
 
 const options = workerData as ReplicatorOptions;
 const head = new JournalHead(options.journalHead);
@@ -41,7 +45,16 @@ async function follow({ port }: FollowTask): Promise<void> {
   }
 }
 
+async function compare({ upTo, repair }: CompareTask): Promise<Result<RowsCompared, string>> {
+  const store = new CassandraRowStore(options.cassandra, options.cluster);
+  try {
+    return await compareRows({ places: options, store, upTo, repair, nowMs, delay });
+  } finally {
+    await store.close();
+  }
+}
+
 /** Piscina's entry. */
-export function run(task: FollowTask): Promise<void> {
-  return follow(task);
+export function run(task: FollowTask | CompareTask): Promise<unknown> {
+  return task.kind === 'follow' ? follow(task) : compare(task);
 }

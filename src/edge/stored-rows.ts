@@ -18,7 +18,7 @@ export class StoredRows {
   readonly #book: EpochBook;
   readonly #delay: (ms: number) => Promise<void>;
   #control: readonly StoredRow<ControlRow>[] = [];
-  #rounds: readonly KnownRound[] = [];
+  readonly #rounds = new Map<number, KnownRound>();
 
   /** @param delay resolves after so many milliseconds: between the tries of a read */
   constructor(store: RowStore, book: EpochBook, delay: (ms: number) => Promise<void>) {
@@ -27,19 +27,21 @@ export class StoredRows {
     this.#delay = delay;
   }
 
-  /** Reads the control rows, which say which rounds there are. Comes first; again to learn of new rounds. */
+  /** Reads the control rows, which say which rounds there are. Comes first. */
   async begin(): Promise<Result<undefined, RowsFailure>> {
     const control = await this.#insist(() => this.#store.controlRows());
     if (!control.ok) return control;
     this.#control = control.value.filter(({ sequence, epoch }) => this.#book.counts(sequence, epoch));
-    const rounds = new Map<number, KnownRound>();
     for (const { sequence, row } of this.#control) {
       if (!row.ok || row.value.kind !== 'round') continue;
-      const { id, number } = row.value.definition;
-      if (!rounds.has(number)) rounds.set(number, { id, number, createdAt: sequence });
+      this.know(row.value.definition, sequence);
     }
-    this.#rounds = [...rounds.values()];
     return ok(undefined);
+  }
+
+  /** A round that is known from elsewhere, too: its own row may be what is missing. */
+  know({ id, number }: { readonly id: string; readonly number: number }, createdAt: number): void {
+    if (!this.#rounds.has(number)) this.#rounds.set(number, { id, number, createdAt });
   }
 
   /** The highest sequence of a control row; 0: there is none. */
@@ -51,7 +53,7 @@ export class StoredRows {
   async bucket(bucket: number): Promise<Result<readonly StoredRow<Row>[], RowsFailure>> {
     const end = (bucket + 1) * ROW_BUCKET_SEQUENCES;
     const all: StoredRow<Row>[] = this.#control.filter(({ sequence }) => bucketOf(sequence) === bucket);
-    for (const round of this.#rounds) {
+    for (const round of this.#rounds.values()) {
       if (round.createdAt >= end) continue;
       const rows = await this.#insist(() => this.#store.bucketRows(round, bucket));
       if (!rows.ok) return rows;

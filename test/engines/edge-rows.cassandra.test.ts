@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { cassandraClient, endClient } from '../../src/engines/cassandra/client.js';
 import type { CassandraOptions } from '../../src/engines/cassandra/options.js';
 import { type Cassandra, startCassandra } from '../harness/cassandra.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
@@ -11,6 +12,7 @@ import {
   type EdgeProcess,
   runCommand,
   startEdgeProcess,
+  startLedgerProcess,
   temporaryDataDir,
 } from '../harness/node-process.js';
 import { freePorts } from '../harness/ports.js';
@@ -180,6 +182,77 @@ describe('an edge with Cassandra', { skip }, () => {
     });
   });
 
+  test('an audit names what Cassandra lacks, a dry run counts it, and a replay mends it', async () => {
+    await withEdge(async (edge, _start, dataDir) => {
+      const told = await crowd(edge, 'audited', 100);
+      await allReplicated(edge);
+      const env = cassandraEnv(testOptions(cassandra.contactPoint, `rows_${keyspaces}`));
+      const ledger = await startLedgerProcess({ dataDir, env });
+      const settings = { dataDir, env: { ...env, OPENBELL_ADMIN_URL: edge.adminUrl } };
+      const clean = await runCommand(['audit', '--json'], settings);
+      const before = JSON.parse(clean.stdout) as AuditJson;
+      assert.deepEqual(kindsOf(before), [], clean.stdout);
+      assert.match(checkOf(before, 'rows').detail, /^\d+ rows in Cassandra, each against the journal/);
+
+      const client = cassandraClient(testOptions(cassandra.contactPoint, `rows_${keyspaces}`), 'rows');
+      const where = "WHERE cluster = 'openbell' AND round = 'crowd' AND bucket = 0 AND sequence = ?";
+      const [lost, changed] = told.map(({ body }) => body['sequence'] as number) as [number, number];
+      await client.execute(`DELETE FROM rows_by_round ${where}`, [lost], { prepare: true });
+      await client.execute(`UPDATE rows_by_round SET amount = 1 ${where} AND epoch = 1`, [changed], {
+        prepare: true,
+      });
+      await endClient(client);
+
+      const found = JSON.parse((await runCommand(['audit', '--json'], settings)).stdout);
+      assert.deepEqual(
+        found.differences
+          .filter(({ kind }: { kind: string }) => kind.startsWith('rows'))
+          .map(({ kind, investment }: { kind: string; investment: string }) => [kind, investment])
+          .sort(),
+        [
+          ['rows-differ', told[1]!.body['id']],
+          ['rows-missing', told[0]!.body['id']],
+        ],
+      );
+      const dry = await runCommand(['replay', '--dry-run'], settings);
+      assert.match(dry.stdout, /rows in Cassandra: 1 missing, 1 differ, 0 written again/);
+      const mended = await runCommand(['replay'], settings);
+      assert.match(mended.stdout, /rows in Cassandra: 1 missing, 1 differ, 2 written again/);
+      const after = JSON.parse((await runCommand(['audit', '--json'], settings)).stdout);
+      assert.equal(checkOf(after, 'rows').ok, true);
+      await ledger.stop();
+    });
+  });
+
+  test('doctor says what there is, and what to do', async () => {
+    const { dataDir, remove } = await temporaryDataDir();
+    const doctor = async (
+      env: Record<string, string>,
+    ): Promise<Map<string, { level: string; detail: string; fix?: string }>> => {
+      const { stdout } = await runCommand(['doctor', '--json'], { dataDir, env });
+      const { findings } = JSON.parse(stdout) as {
+        findings: { name: string; level: string; detail: string; fix?: string }[];
+      };
+      return new Map(findings.map((finding) => [finding.name, finding]));
+    };
+    const options = await keyspace();
+    const well = await doctor(cassandraEnv(options));
+    assert.match(well.get('cassandra')?.detail ?? '', /^version 5\.\d+\.\d+, data centre datacenter1$/);
+    for (const name of ['cassandra', 'cassandra clock', 'durable writes', 'schema'])
+      assert.equal(well.get(name)?.level, 'ok', name);
+    assert.equal(well.get('replication')?.level, 'warn');
+    const strict = await doctor(cassandraEnv(options, { OPENBELL_ACK: 'replicated' }));
+    assert.equal(strict.get('replication')?.level, 'fail', 'one copy is no replication');
+    const missing = await doctor(cassandraEnv({ ...options, keyspace: 'never_made' }));
+    assert.equal(missing.get('keyspace')?.fix, 'openbell migrate --replication 3');
+    const other = await doctor(cassandraEnv(options, { OPENBELL_CASSANDRA_DATACENTER: 'elsewhere' }));
+    assert.match(other.get('cassandra')?.detail ?? '', /only found hosts in data centers: \[datacenter1\]/);
+    const [port] = await freePorts(1);
+    const nobody = await doctor({ OPENBELL_CASSANDRA: `127.0.0.1:${port}` });
+    assert.equal(nobody.get('cassandra')?.level, 'fail');
+    await remove();
+  });
+
   test('a keyspace without tables, and a new directory without Cassandra, keep it from starting', async () => {
     const { dataDir, remove } = await temporaryDataDir();
     const [port] = await freePorts(1);
@@ -197,3 +270,17 @@ describe('an edge with Cassandra', { skip }, () => {
     await remove();
   });
 });
+
+interface AuditJson {
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  readonly differences: readonly { readonly kind: string }[];
+}
+
+const checkOf = ({ checks }: AuditJson, name: string): AuditJson['checks'][number] => {
+  const found = checks.find((check) => check.name === name);
+  assert.ok(found !== undefined, `there is a check of ${name}`);
+  return found;
+};
+
+const kindsOf = ({ differences }: AuditJson): string[] =>
+  differences.map(({ kind }) => kind).filter((kind) => kind.startsWith('rows'));
