@@ -134,7 +134,8 @@ export function makeParts(
   const intake = new OutcomeIntake({
     bus,
     journalId,
-    applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
+    // Given back by who does not own the rounds: the next owner takes them.
+    applyOutcomes: async (outcomes) => (owns() ? gateway.applyOutcomes(outcomes) : null),
     applyBalances: async (messages) => {
       const applied = await indexer.run({ kind: 'balance-messages', messages });
       if (applied.ok) await gateway.refreshInvestors(applied.value.applied);
