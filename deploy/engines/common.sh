@@ -3,11 +3,11 @@
 
 # HERE and ROOT are set by whoever sources this.
 # Everything that is downloaded, built or written stands in this one folder; git ignores the default.
-CACHE=$(realpath -m "${OPENBELL_ENGINES_CACHE:-$ROOT/.cache/engines}")
+CACHE=$(realpath -m "${ENGINES_CACHE:-$ROOT/.cache/engines}")
 readonly CACHE
 # Added to every usual port, for a second set of engines beside the first.
 # shellcheck disable=SC2034 # the files of the engines use it
-readonly PORT_OFFSET=${OPENBELL_ENGINES_PORT_OFFSET:-0}
+readonly PORT_OFFSET=${ENGINES_PORT_OFFSET:-0}
 readonly READY_TIMEOUT_S=${OPENBELL_ENGINES_READY_S:-90} STOP_TIMEOUT_S=30
 readonly POLL_S=0.1
 

@@ -162,7 +162,8 @@ export function makeParts(
     bus,
     deadLetters,
     ids,
-    applyOutcomes: (outcomes) => gateway.applyOutcomes(outcomes),
+    // Given back by who does not own the rounds: the next owner takes them.
+    applyOutcomes: async (outcomes) => (owns() ? gateway.applyOutcomes(outcomes) : null),
     applyBalances: async (messages) => {
       const applied = await indexer.run({ kind: 'balance-messages', messages });
       return applied.ok;

@@ -50,7 +50,7 @@ interface Ran {
 function engines(args: readonly string[], env: Readonly<Record<string, string>> = {}): Ran {
   const { status, stdout, stderr } = spawnSync(SCRIPT, args, {
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'], OPENBELL_ENGINES_CACHE: join(work, 'cache'), ...env },
+    env: { PATH: process.env['PATH'], ENGINES_CACHE: join(work, 'cache'), ...env },
   });
   return { code: status, output: `${stdout}${stderr}` };
 }

@@ -38,8 +38,8 @@ describe('the script that starts, stops and wipes the engines', { skip }, () => 
   async function engines(...args: readonly string[]): Promise<{ code: number; output: string }> {
     const env = {
       ...process.env,
-      OPENBELL_ENGINES_CACHE: cache,
-      OPENBELL_ENGINES_PORT_OFFSET: `${offset}`,
+      ENGINES_CACHE: cache,
+      ENGINES_PORT_OFFSET: `${offset}`,
     };
     return new Promise((resolve) => {
       execFile(SCRIPT, args, { env }, (error, stdout, stderr) => {

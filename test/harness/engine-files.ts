@@ -8,7 +8,7 @@ import { toolPath } from './tools.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SCRIPTS = join(ROOT, 'deploy/engines');
 /** The same folder, and the same variable, as the scripts have. */
-const CACHE = process.env['OPENBELL_ENGINES_CACHE'] ?? join(ROOT, '.cache/engines');
+const CACHE = process.env['ENGINES_CACHE'] ?? join(ROOT, '.cache/engines');
 
 /** Values of `deploy/engines/versions`, a file of NAME=VALUE lines. */
 const versions = new Map(
