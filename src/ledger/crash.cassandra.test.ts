@@ -12,7 +12,7 @@ import { newKeyspace, openIn, shutdownClients } from './cassandra-bench.js';
 import { CrashRun, openCrashAccounts, randomOf } from './crash-bench.js';
 
 const seed = Number.parseInt(process.env['CRASH_SEED'] ?? String(randomInt(2 ** 31)), 10);
-const rounds = Number.parseInt(process.env['CRASH_COUNT'] ?? '2', 10);
+const rounds = Number.parseInt(process.env['CRASH_COUNT'] ?? '1', 10);
 /** Between two faults so many outcomes are heard, at most. */
 const FAULT_WITHIN_OUTCOMES = 400;
 /** A pause may be longer than every timeout of a request. */
