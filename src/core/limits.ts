@@ -257,10 +257,7 @@ export const NSQ_RECONNECT_MIN_MS = 50;
 export const NSQ_RECONNECT_MAX_MS = 5_000;
 /** A connection that held this long was a good one: the backoff starts anew. */
 export const NSQ_STABLE_MS = 5_000;
-/**
- * A message that nobody finishes, requeues or touches comes again after this. nsqd waits as long also when a consumer
- * has died, so it is what a restart costs; who holds messages for longer touches them.
- */
+/** A message that nobody ends or touches comes again after this, also when its consumer died: what a restart costs. */
 export const NSQ_MESSAGE_TIMEOUT_MS = 15_000;
 /** The longest delay of a requeue: nsqd's default of --max-req-timeout. */
 export const NSQ_REQUEUE_MAX_MS = 3_600_000;
@@ -279,11 +276,9 @@ export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
 /** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
 export const DEAD_LETTER_RETRY_MIN_MS = 1_000;
 export const DEAD_LETTER_RETRY_MAX_MS = 60_000;
-/** What has no outbox behind it is published again after the death of a broker that had taken it this recently... */
+/** What has no outbox is published again after the death of a broker: of this time, so many, and after a failure so late. */
 export const REPEAT_MS = 60_000;
-/** ...as far as it is remembered: some 100 bytes each. */
 export const REPEAT_MESSAGES_MAX = 65_536;
-/** A repetition that was not taken is tried again after this. */
 export const REPEAT_RETRY_MS = 1_000;
 /** Deliveries of a message to the edge before it is put aside: hours, as each waits longer for the next. */
 export const MESSAGE_ATTEMPTS_MAX = 200;
@@ -292,8 +287,10 @@ assert(
   'a dead letter must fit a message',
 );
 assert(NSQ_MESSAGE_BYTES_MAX + 8 <= NSQ_BODY_BYTES_MAX, 'an MPUB must hold the largest message');
-assert(NSQ_QUEUE_BYTES_MAX >= NSQ_BODY_BYTES_MAX, 'a full MPUB must be able to wait');
-assert(NSQ_QUEUE_MESSAGES_MAX >= NSQ_BATCH_MESSAGES_MAX, 'a full MPUB must be able to wait');
+assert(
+  NSQ_QUEUE_BYTES_MAX >= NSQ_BODY_BYTES_MAX && NSQ_QUEUE_MESSAGES_MAX >= NSQ_BATCH_MESSAGES_MAX,
+  'a full MPUB must be able to wait',
+);
 assert(
   2 * NSQ_RESPONSE_TIMEOUT_MS < NSQ_PUBLISH_TIMEOUT_MS,
   'a publish must have the time for a second nsqd when the first hangs',
