@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         settings,
     }));
     // A runtime of its own for every core, each with its own listener on the one port: a connection stays where the
-    // kernel put it, and no task is ever stolen. About a tenth less CPU than the multi-threaded runtime.
+    // kernel put it, and no task is ever stolen.
     let first = runtime()?;
     let listener = first.block_on(async { listen(0) })?;
     let port = listener.local_addr()?.port();
