@@ -5,6 +5,7 @@
 // in place without making strings; anything unusual goes to `request-reader-slow.ts`, which knows the whole grammar.
 
 import { isPlain, isTextAt, isUpper, plainStringEnd } from './ascii.js';
+import { packCurrency } from './money.js';
 import { integerBytes, readInteger, stringHead, stringHeadBytes } from './msgpack-bytes.js';
 import { memberPointer, readMembersSlowly } from './request-reader-slow.js';
 import { Span } from './span.js';
@@ -13,11 +14,6 @@ import { Span } from './span.js';
 export type RequestShape = 'investment' | 'message';
 
 export type MessageType = 'auth' | 'invest';
-
-/** Packs a three-letter code so that currencies compare as integers. */
-export function packCurrency(code: string): number {
-  return (code.charCodeAt(0) << 16) | (code.charCodeAt(1) << 8) | code.charCodeAt(2);
-}
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -174,8 +170,8 @@ export class RequestReader {
           this.currency === 0 &&
           isTextAt(bytes, nameStart, 'currency')
         ) {
-          if (valueEnd - valueStart !== 3 || !isUpper(bytes, valueStart, 3)) return false;
-          this.currency = (bytes[valueStart]! << 16) | (bytes[valueStart + 1]! << 8) | bytes[valueStart + 2]!;
+          this.currency = currencyAt(bytes, valueStart, valueEnd);
+          if (this.currency === 0) return false;
         } else {
           if (shape !== 'message' || !this.#assignPlain(bytes, nameStart, length, valueStart, valueEnd))
             return false;
@@ -199,10 +195,8 @@ export class RequestReader {
     shape: RequestShape,
   ): boolean {
     if (nameLength === 8 && this.currency === 0 && isTextAt(bytes, nameStart, 'currency')) {
-      if (end - start === 3 && isUpper(bytes, start, 3)) {
-        this.currency = (bytes[start]! << 16) | (bytes[start + 1]! << 8) | bytes[start + 2]!;
-        return true;
-      }
+      this.currency = currencyAt(bytes, start, end);
+      if (this.currency !== 0) return true;
     } else if (
       shape === 'message' &&
       isPlain(bytes, start, end) &&
@@ -279,6 +273,12 @@ function skipSpace(bytes: Buffer, from: number, end: number): number {
   while (at < end && (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09))
     at++;
   return at;
+}
+
+/** The packed currency whose code is `bytes[start, end)`; 0 when that is no code. */
+function currencyAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start !== 3 || !isUpper(bytes, start, 3)) return 0;
+  return (bytes[start]! << 16) | (bytes[start + 1]! << 8) | bytes[start + 2]!;
 }
 
 /** A text with a character of more than one byte is no key and no token; a space makes sure that it is refused. */
