@@ -8,7 +8,6 @@ import { setImmediate as loopTurn } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { workerData } from 'piscina';
 import { Counters, STAT } from '../core/counters.js';
-import { InvestmentIds } from '../core/ids.js';
 import { LeaseWord } from '../core/lease-word.js';
 import { SHARD_BATCHES_PER_LOOP_TURN, SHARD_SLEEP_MS } from '../core/limits.js';
 import { wordNumber } from '../core/little-endian.js';
@@ -36,7 +35,6 @@ const answers = new AnswerWriter();
 const clock = () => Date.now();
 const stats = counters.stats(options.shard);
 const delays = new HandOffDelays();
-const ids = new InvestmentIds(options.lineage);
 const shard = new Shard(options, {
   counters,
   index,
@@ -125,7 +123,7 @@ function runControl(task: Exclude<ControlTask, { kind: 'stop' }>): ControlResult
     case 'outcomes':
       return journaled(() => {
         shard.refresh();
-        const { rows, admitter } = shard;
+        const { rows, admitter, ids } = shard;
         const roundById = (id: string) => admitter.roundById(id);
         const modules = { counters, index, writer, rows, ids, roundById };
         return { applied: applyOutcomes(task.outcomes, modules, clock()) };

@@ -16,7 +16,7 @@ import { TokenReader } from '../core/token-reader.js';
 import { Admitter } from './admitter.js';
 import type { AnswerWriter } from './answer-writer.js';
 import type { IndexReader } from './index-db.js';
-import { listInvestments, readInvestment } from './investment-reads.js';
+import { listInvestments, readInvestment, type StoredInvestment } from './investment-reads.js';
 import type { JournalWriter } from './journal-writer.js';
 import { REQUEST, type ShardOptions } from './protocol.js';
 import { RecentRows } from './recent-rows.js';
@@ -57,12 +57,12 @@ export class Shard {
   /** The rows of this shard that the index does not hold yet. */
   readonly rows = new RecentRows();
   readonly admitter: Admitter;
+  readonly ids: InvestmentIds;
   readonly #options: ShardOptions;
   readonly #modules: ShardModules;
   readonly #monotonic: () => number;
   readonly #tokens: TokenReader;
   readonly #limiter: RateLimiter;
-  readonly #ids: InvestmentIds;
   readonly #replies: Replies;
   readonly #reader = new RequestReader();
   readonly #cursor = new RequestCursor();
@@ -77,8 +77,8 @@ export class Shard {
     this.#monotonic = modules.monotonic ?? performance.now.bind(performance);
     this.#tokens = new TokenReader(options.token);
     this.#limiter = new RateLimiter(options.ratePerS, options.rateBurst);
-    this.#ids = new InvestmentIds(options.lineage);
-    this.#replies = new Replies(this.#ids);
+    this.ids = new InvestmentIds(options.lineage);
+    this.#replies = new Replies(this.ids);
     this.admitter = new Admitter({ ...modules, rows: this.rows, replies: this.#replies });
     for (const definition of options.rounds) this.setRound(definition);
   }
@@ -196,33 +196,29 @@ export class Shard {
     const cursor = this.#cursor;
     const round = this.admitter.round(cursor.round);
     if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
-    const { index } = this.#modules;
     const investor = name.text();
-    const recent = this.#recentOf(investor);
     if (cursor.kind === REQUEST.readList) {
-      return {
-        kind: 'list',
-        form,
-        round,
-        read: () => listInvestments(index, recent(), round.number, investor),
-      };
+      return { kind: 'list', form, round, read: () => this.#list(investor, round.number) };
     }
-    const sequence = this.#ids.sequenceOf(cursor.key.text());
-    return {
-      kind: 'one',
-      form,
-      round,
-      read: () => (sequence === 0 ? null : readInvestment(index, recent(), round.number, investor, sequence)),
-    };
+    const sequence = this.ids.sequenceOf(cursor.key.text());
+    return { kind: 'one', form, round, read: () => this.#one(investor, round.number, sequence) };
   }
 
-  /** Reads an investor's rows when the batch has been committed and all of them have a sequence. */
-  #recentOf(investor: string): () => ReturnType<RecentRows['rowsOf']> {
-    return () => {
-      const name = new InvestorName();
-      name.takeText(investor);
-      return this.rows.rowsOf(name);
-    };
+  // What follows reads when the batch has been committed: only then do all rows have a sequence.
+
+  #list(investor: string, round: number): StoredInvestment[] {
+    return listInvestments(this.#modules.index, this.#recentOf(investor), round, investor);
+  }
+
+  #one(investor: string, round: number, sequence: number): StoredInvestment | null {
+    if (sequence === 0) return null;
+    return readInvestment(this.#modules.index, this.#recentOf(investor), round, investor, sequence);
+  }
+
+  #recentOf(investor: string): ReturnType<RecentRows['rowsOf']> {
+    const name = new InvestorName();
+    name.takeText(investor);
+    return this.rows.rowsOf(name);
   }
 
   #identify(token: Span, form: ReplyForm, fault: 'none' | 'nonsense'): Reply {
@@ -233,10 +229,8 @@ export class Shard {
     if (turnedAway !== null) return turnedAway;
     const round = this.admitter.round(this.#cursor.round);
     if (round === undefined) return problemReply(form, ROUND_NOT_FOUND);
-    const { index } = this.#modules;
     const investor = name.text();
-    const recent = this.#recentOf(investor);
-    const read = () => listInvestments(index, recent(), round.number, investor);
+    const read = () => this.#list(investor, round.number);
     return { kind: 'identified', form, round, investor, expiresAtMs: expiresAtS * 1000, read };
   }
 
