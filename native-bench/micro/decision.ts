@@ -2,7 +2,7 @@
 
 import { Counters, counterBytes } from '../../src/core/counters.js';
 import { type Applicant, type Decision, decide, type RoundAtDecision } from '../../src/core/decide.js';
-import { packCurrency } from '../../src/core/request-reader.js';
+import { packCurrency } from '../../src/core/money.js';
 import { AMOUNT, AT_MS, CAP, ROUND } from './samples.js';
 import type { Case, Suite } from './suite.js';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Applicant, type Decision, decide, type Proposal, type RoundAtDecision } from './decide.js';
-import { packCurrency } from './request-reader.js';
+import { packCurrency } from './money.js';
 
 const NOW_MS = 1_000_000;
 const GBP = packCurrency('GBP');

@@ -5,7 +5,7 @@ import { assert } from './assert.js';
 import { isLineage, type Lineage, type LineageEntry } from './ids.js';
 import { LINEAGE_ENTRIES_MAX } from './limits.js';
 import { getU53, putU16, putU53 } from './little-endian.js';
-import { isRowTime, ROW_KIND, ROW_TEXT_AT } from './row-layout.js';
+import { isRowTime, ROW_AT, ROW_KIND, ROW_TEXT_AT } from './row-layout.js';
 import type { LineageRow } from './rows.js';
 
 const REBUILT_CODE = 1;
@@ -28,11 +28,11 @@ export function encodeLineageRow(
   const end = offset + ENTRIES_AT + lineage.length * ENTRY_BYTES;
   assert(end <= buffer.length, 'a row must fit its buffer');
   putU16(buffer, offset, end - offset);
-  buffer[offset + 2] = ROW_KIND.lineage;
-  buffer[offset + 3] = REBUILT_CODE;
-  putU16(buffer, offset + 4, 0);
+  buffer[offset + ROW_AT.kind] = ROW_KIND.lineage;
+  buffer[offset + ROW_AT.code] = REBUILT_CODE;
+  putU16(buffer, offset + ROW_AT.round, 0);
   putU16(buffer, offset + 6, 0);
-  putU53(buffer, offset + 8, at);
+  putU53(buffer, offset + ROW_AT.time, at);
   putU53(buffer, offset + LOST_THROUGH_AT, lostThrough);
   lineage.forEach(({ journalId, firstSequence }, index) => {
     const entryAt = offset + ENTRIES_AT + index * ENTRY_BYTES;
@@ -53,8 +53,8 @@ export function decodeLineageRow(
   const count = (end - entriesAt) / ENTRY_BYTES;
   if (!Number.isInteger(count) || count < 1 || count > LINEAGE_ENTRIES_MAX)
     return 'lineage row has a wrong length';
-  if (buffer[offset + 3] !== REBUILT_CODE) return 'lineage row has an unknown code';
-  const at = getU53(buffer, offset + 8);
+  if (buffer[offset + ROW_AT.code] !== REBUILT_CODE) return 'lineage row has an unknown code';
+  const at = getU53(buffer, offset + ROW_AT.time);
   if (!isRowTime(at)) return 'lineage row has no time';
   const lineage: LineageEntry[] = [];
   for (let entryAt = entriesAt; entryAt < end; entryAt += ENTRY_BYTES) {

@@ -18,3 +18,13 @@ const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency
 export function isCurrency(value: unknown): value is string {
   return typeof value === 'string' && CURRENCIES.has(value);
 }
+
+/** Packs a three-letter code so that currencies compare as integers; no code packs to 0. */
+export function packCurrency(code: string): number {
+  return (code.charCodeAt(0) << 16) | (code.charCodeAt(1) << 8) | code.charCodeAt(2);
+}
+
+/** The code that was packed. */
+export function currencyText(packed: number): string {
+  return String.fromCharCode(packed >>> 16, (packed >>> 8) & 255, packed & 255);
+}

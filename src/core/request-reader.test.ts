@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { packCurrency } from './money.js';
 import { packMsgpack } from './msgpack.js';
-import { packCurrency, RequestReader, type RequestShape } from './request-reader.js';
+import { RequestReader, type RequestShape } from './request-reader.js';
 
 const AROUND = '}],":{"amount":1,"currency":"GBP"}';
 

@@ -13,7 +13,7 @@ import {
   type RoundChange,
   type RoundDefinition,
 } from './round.js';
-import { isRowTime, ROW_KIND, ROW_TEXT_AT } from './row-layout.js';
+import { isRowTime, ROW_AT, ROW_KIND, ROW_TEXT_AT } from './row-layout.js';
 import type { RoundRow } from './rows.js';
 
 const DEFINITION_AT = ROW_TEXT_AT.round;
@@ -36,11 +36,11 @@ export function encodeRoundRow(
   assert(end - offset <= JOURNAL_ROUND_ROW_BYTES_MAX, 'a round row must keep to its bound');
   assert(end <= buffer.length, 'a row must fit its buffer');
   putU16(buffer, offset, end - offset);
-  buffer[offset + 2] = ROW_KIND.round;
-  buffer[offset + 3] = ROUND_CHANGES.indexOf(change) + 1;
-  putU16(buffer, offset + 4, definition.number);
+  buffer[offset + ROW_AT.kind] = ROW_KIND.round;
+  buffer[offset + ROW_AT.code] = ROUND_CHANGES.indexOf(change) + 1;
+  putU16(buffer, offset + ROW_AT.round, definition.number);
   putU16(buffer, offset + 6, 0);
-  putU53(buffer, offset + 8, at);
+  putU53(buffer, offset + ROW_AT.time, at);
   buffer.set(packed, offset + DEFINITION_AT);
   return end;
 }
@@ -55,9 +55,9 @@ export function decodeRoundRow(
 ): RoundRow | string {
   if (end - offset <= DEFINITION_AT || end - offset > JOURNAL_ROUND_ROW_BYTES_MAX)
     return 'round row has a wrong length';
-  const change = ROUND_CHANGES[buffer[offset + 3]! - 1];
+  const change = ROUND_CHANGES[buffer[offset + ROW_AT.code]! - 1];
   if (change === undefined) return 'round row has an unknown change';
-  const at = getU53(buffer, offset + 8);
+  const at = getU53(buffer, offset + ROW_AT.time);
   if (!isRowTime(at)) return 'round row has no time';
   let definition: unknown;
   try {

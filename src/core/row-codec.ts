@@ -19,19 +19,22 @@ import { AMOUNT_MINOR_MAX, isAmount, isBalance } from './money.js';
 import { err, ok, type Result } from './result.js';
 import { decodeRoundRow, encodeRoundRow } from './round-row.js';
 import {
+  ELIGIBLE_FLAG,
   isKey,
   isRowTime,
   isVisible,
+  OUTCOME_AT,
   OUTCOME_SETTLED_CODE,
   putVisible,
+  ROW_AT,
   ROW_KIND,
   ROW_TEXT_AT,
+  VERDICT_AT,
 } from './row-layout.js';
 import { type OutcomeRow, type Row, STICKY_VERDICTS, VERDICT_CODES } from './rows.js';
 import { Span } from './span.js';
 
 const DECLINED_CODE_FIRST = OUTCOME_SETTLED_CODE + 1;
-const ELIGIBLE_FLAG = 1;
 const KEY_PATTERN = /^[A-Za-z0-9_-]+$/;
 const investorText = new Span();
 const keyText = new Span();
@@ -66,14 +69,14 @@ export function encodeVerdict(
     () => `verdict code ${code} cannot have extra ${extra}`,
   );
   putU16(buffer, offset, end - offset);
-  buffer[offset + 2] = ROW_KIND.verdict;
-  buffer[offset + 3] = code;
-  putU16(buffer, offset + 4, round);
-  buffer[offset + 6] = investor.length;
-  buffer[offset + 7] = key.length;
-  putU53(buffer, offset + 8, at);
-  putU53(buffer, offset + 16, amount);
-  putU53(buffer, offset + 24, extra);
+  buffer[offset + ROW_AT.kind] = ROW_KIND.verdict;
+  buffer[offset + ROW_AT.code] = code;
+  putU16(buffer, offset + ROW_AT.round, round);
+  buffer[offset + ROW_AT.investorBytes] = investor.length;
+  buffer[offset + VERDICT_AT.keyBytes] = key.length;
+  putU53(buffer, offset + ROW_AT.time, at);
+  putU53(buffer, offset + VERDICT_AT.amount, amount);
+  putU53(buffer, offset + VERDICT_AT.extra, extra);
   investor.copyTo(buffer, offset + ROW_TEXT_AT.verdict);
   key.copyTo(buffer, keyAt);
   assert(isVisible(buffer, offset + ROW_TEXT_AT.verdict, keyAt), 'an investor id is visible ASCII');
@@ -121,17 +124,17 @@ function encodeOutcome(buffer: Buffer, offset: number, row: Omit<OutcomeRow, 'ki
     'a declined investment has a reason, a settled one none',
   );
   putU16(buffer, offset, end - offset);
-  buffer[offset + 2] = ROW_KIND.outcome;
-  buffer[offset + 3] =
+  buffer[offset + ROW_AT.kind] = ROW_KIND.outcome;
+  buffer[offset + ROW_AT.code] =
     reason === null ? OUTCOME_SETTLED_CODE : DECLINE_REASONS.indexOf(reason) + DECLINED_CODE_FIRST;
-  putU16(buffer, offset + 4, row.round);
-  buffer[offset + 6] = investor.length;
-  buffer[offset + 7] = row.eligible ? ELIGIBLE_FLAG : 0;
-  putU53(buffer, offset + 8, row.at);
-  putU53(buffer, offset + 16, row.investment);
-  putU53(buffer, offset + 24, row.amount);
-  putU53(buffer, offset + 32, row.balance);
-  putU53(buffer, offset + 40, row.balanceVersion);
+  putU16(buffer, offset + ROW_AT.round, row.round);
+  buffer[offset + ROW_AT.investorBytes] = investor.length;
+  buffer[offset + OUTCOME_AT.flags] = row.eligible ? ELIGIBLE_FLAG : 0;
+  putU53(buffer, offset + ROW_AT.time, row.at);
+  putU53(buffer, offset + OUTCOME_AT.investment, row.investment);
+  putU53(buffer, offset + OUTCOME_AT.amount, row.amount);
+  putU53(buffer, offset + OUTCOME_AT.balance, row.balance);
+  putU53(buffer, offset + OUTCOME_AT.balanceVersion, row.balanceVersion);
   assert(putVisible(buffer, offset + ROW_TEXT_AT.outcome, investor), 'an investor id is visible ASCII');
   return end;
 }
@@ -189,8 +192,8 @@ function decodeAt(buffer: Buffer, offset: number, sequence: number): Row | strin
   if (offset + ROW_TEXT_AT.round > buffer.length) return 'row is cut short';
   const end = offset + getU16(buffer, offset);
   if (end > buffer.length) return 'row is cut short';
-  const round = getU16(buffer, offset + 4);
-  const kind = buffer[offset + 2];
+  const round = getU16(buffer, offset + ROW_AT.round);
+  const kind = buffer[offset + ROW_AT.kind];
   if (kind === ROW_KIND.lineage ? round !== 0 : round < 1 || round > ROUNDS_MAX)
     return `row is of round ${round}`;
   switch (kind) {
@@ -215,18 +218,18 @@ function decodeVerdict(
   round: number,
 ): Row | string {
   const textAt = offset + ROW_TEXT_AT.verdict;
-  const keyAt = textAt + buffer[offset + 6]!;
-  if (textAt >= keyAt || keyAt >= end || end !== keyAt + buffer[offset + 7]!)
+  const keyAt = textAt + buffer[offset + ROW_AT.investorBytes]!;
+  if (textAt >= keyAt || keyAt >= end || end !== keyAt + buffer[offset + VERDICT_AT.keyBytes]!)
     return 'verdict has a wrong length';
   if (keyAt - textAt > INVESTOR_BYTES_MAX || !isVisible(buffer, textAt, keyAt))
     return 'verdict has no investor';
   if (end - keyAt > IDEMPOTENCY_KEY_BYTES_MAX || !isKey(buffer, keyAt, end)) return 'verdict has no key';
-  const at = getU53(buffer, offset + 8);
+  const at = getU53(buffer, offset + ROW_AT.time);
   if (!isRowTime(at)) return 'verdict has no time';
-  const amount = getU53(buffer, offset + 16);
+  const amount = getU53(buffer, offset + VERDICT_AT.amount);
   if (amount < 1) return 'verdict has no amount';
-  let code = buffer[offset + 3]!;
-  let extra = getU53(buffer, offset + 24);
+  let code = buffer[offset + ROW_AT.code]!;
+  let extra = getU53(buffer, offset + VERDICT_AT.extra);
   if (!verdictExtraIsPossible(code, amount, extra)) return `verdict code ${code} has extra ${extra}`;
   if (code === VERDICT_CODES['already-invested-in-frame']) {
     code = VERDICT_CODES['already-invested'];
@@ -256,18 +259,19 @@ function decodeOutcome(
   round: number,
 ): Row | string {
   const textAt = offset + ROW_TEXT_AT.outcome;
-  if (textAt >= end || end !== textAt + buffer[offset + 6]!) return 'outcome has a wrong length';
+  if (textAt >= end || end !== textAt + buffer[offset + ROW_AT.investorBytes]!)
+    return 'outcome has a wrong length';
   if (end - textAt > INVESTOR_BYTES_MAX || !isVisible(buffer, textAt, end)) return 'outcome has no investor';
-  const code = buffer[offset + 3]!;
-  const flags = buffer[offset + 7]!;
+  const code = buffer[offset + ROW_AT.code]!;
+  const flags = buffer[offset + OUTCOME_AT.flags]!;
   const reason = DECLINE_REASONS[code - DECLINED_CODE_FIRST] ?? null;
   if ((code !== OUTCOME_SETTLED_CODE && reason === null) || flags > ELIGIBLE_FLAG)
     return 'outcome has an unknown code';
-  const at = getU53(buffer, offset + 8);
-  const investment = getU53(buffer, offset + 16);
-  const amount = getU53(buffer, offset + 24);
-  const balance = getU53(buffer, offset + 32);
-  const balanceVersion = getU53(buffer, offset + 40);
+  const at = getU53(buffer, offset + ROW_AT.time);
+  const investment = getU53(buffer, offset + OUTCOME_AT.investment);
+  const amount = getU53(buffer, offset + OUTCOME_AT.amount);
+  const balance = getU53(buffer, offset + OUTCOME_AT.balance);
+  const balanceVersion = getU53(buffer, offset + OUTCOME_AT.balanceVersion);
   if (!isRowTime(at) || amount < 1 || balance < 0 || balanceVersion < 0)
     return 'outcome has a number out of range';
   if (investment < 1 || investment >= sequence) return `outcome refers to sequence ${investment}`;

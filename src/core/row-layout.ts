@@ -20,8 +20,18 @@
 /** The kind of a row, in byte 2. */
 export const ROW_KIND = { verdict: 1, outcome: 2, round: 3, lineage: 4 } as const;
 
+/** Where the fields are that rows of every kind have; `investorBytes` is of verdicts and outcomes. */
+export const ROW_AT = { kind: 2, code: 3, round: 4, investorBytes: 6, time: 8 } as const;
+
+export const VERDICT_AT = { keyBytes: 7, amount: 16, extra: 24 } as const;
+
+export const OUTCOME_AT = { flags: 7, investment: 16, amount: 24, balance: 32, balanceVersion: 40 } as const;
+
 /** Where a row's part of variable length starts. */
 export const ROW_TEXT_AT = { verdict: 32, outcome: 48, round: 16, lineage: 24 } as const;
+
+/** The flag of an outcome row: the investor is eligible. */
+export const ELIGIBLE_FLAG = 1;
 
 /** The code of an outcome row that settles; those above it decline, each for a reason of DECLINE_REASONS. */
 export const OUTCOME_SETTLED_CODE = 1;

@@ -5,8 +5,9 @@ import type { Counters } from '../core/counters.js';
 import { type Applicant, decide, type Proposal, type RoundAtDecision } from '../core/decide.js';
 import type { InvestorName } from '../core/investor.js';
 import { getU53 } from '../core/little-endian.js';
-import { packCurrency } from '../core/request-reader.js';
+import { packCurrency } from '../core/money.js';
 import type { RoundDefinition } from '../core/round.js';
+import { VERDICT_AT } from '../core/row-layout.js';
 import { STICKY_VERDICTS, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
 import type { Span } from '../core/span.js';
 import type { IndexReader } from './index-db.js';
@@ -158,7 +159,7 @@ export class Admitter {
     const { rows } = this.#modules;
     const earlier = this.#earlier;
     // Which verdict it was makes no difference to the decision; the reply is made from the row.
-    earlier.amount = getU53(rows.bytesOf(keyRow), rows.offset(keyRow) + 16);
+    earlier.amount = getU53(rows.bytesOf(keyRow), rows.offset(keyRow) + VERDICT_AT.amount);
     return earlier;
   }
 

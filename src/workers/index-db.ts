@@ -24,7 +24,6 @@ import { err, ok, type Result } from '../core/result.js';
 import { IndexDamage, isIndexDamage } from './index-damage.js';
 import { inspectIndexFile } from './index-file.js';
 import {
-  decodeInvestor,
   decodeRow,
   INLINE_KEYS,
   type IndexedRow,
@@ -32,7 +31,7 @@ import {
   keyHash,
   type RoundEntry,
 } from './index-records.js';
-import type { IndexedInvestor } from './indexed-investor.js';
+import { decodeInvestor, type IndexedInvestor } from './indexed-investor.js';
 
 /** How far the index has come, and of which journal. */
 export interface IndexMark {

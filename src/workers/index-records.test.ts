@@ -6,14 +6,8 @@ import fc from 'fast-check';
 import { DECLINE_REASONS } from '../core/messages.js';
 import { STICKY_VERDICTS, type VerdictRow } from '../core/rows.js';
 import { IndexDamage } from './index-damage.js';
-import {
-  decodeInvestor,
-  decodeRow,
-  encodeInvestor,
-  encodeRow,
-  INLINE_KEYS,
-  type InvestorRecord,
-} from './index-records.js';
+import { decodeRow, encodeInvestor, encodeRow, INLINE_KEYS, type InvestorRecord } from './index-records.js';
+import { decodeInvestor } from './indexed-investor.js';
 
 const integer = fc.oneof(
   fc.nat(300),

@@ -15,7 +15,6 @@
 // The hash saves bytes and is no proof: the row at the sequence is, so a false match costs one read.
 
 import type { InvestmentOutcome } from '../core/investment-view.js';
-import { ROUNDS_MAX } from '../core/limits.js';
 import { DECLINE_REASONS, type DeclineReason } from '../core/messages.js';
 import type { RoundDefinition } from '../core/round.js';
 import { STICKY_VERDICTS, type StickyVerdict, type VerdictRow } from '../core/rows.js';
@@ -133,47 +132,6 @@ export function encodeInvestor(record: InvestorRecord): Buffer {
   return writer.bytes();
 }
 
-export function decodeInvestor(bytes: Buffer, length: number): InvestorRecord {
-  reader.start(bytes, length);
-  const flags = reader.byte();
-  if (flags > INVESTOR_FLAG.all) throw new IndexDamage('investor has unknown flags');
-  const known = (flags & INVESTOR_FLAG.known) !== 0;
-  const currency = known ? currencyOfCode(reader.byte() | (reader.byte() << 8)) : '';
-  const balance = known ? reader.varint() : 0;
-  const balanceVersion = (flags & INVESTOR_FLAG.versioned) === 0 ? 0 : reader.varint();
-  const rounds: InvestorRound[] = [];
-  let last = 0;
-  while (reader.more) {
-    const part = decodeInvestorRound();
-    if (part.round <= last || part.round > ROUNDS_MAX)
-      throw new IndexDamage('investor has rounds out of order');
-    last = part.round;
-    rounds.push(part);
-  }
-  const eligible = (flags & INVESTOR_FLAG.eligible) !== 0;
-  return { known, eligible, balance, currency, balanceVersion, rounds };
-}
-
-function decodeInvestorRound(): InvestorRound {
-  const round = reader.varint();
-  const head = reader.varint();
-  const attempts = Math.floor(head / 4);
-  const code = head % 4;
-  if (code > LIVE_CODES.settled) throw new IndexDamage('investor has an unknown state');
-  const live = code === 0 ? 0 : reader.varint();
-  const liveAmount = code === 0 ? 0 : reader.varint();
-  const keys: number[] = [];
-  for (let i = Math.min(attempts, INLINE_KEYS); i > 0; i--) keys.push(reader.u32(), reader.varint());
-  return {
-    round,
-    attempts,
-    live,
-    liveAmount,
-    liveState: code === LIVE_CODES.settled ? 'settled' : 'accepted',
-    keys,
-  };
-}
-
 const LETTERS = 26;
 const LETTER_FIRST = 65;
 
@@ -189,11 +147,6 @@ export function packedCurrencyOfCode(code: number): number {
   const first = Math.floor(code / LETTERS ** 2) + LETTER_FIRST;
   const second = (Math.floor(code / LETTERS) % LETTERS) + LETTER_FIRST;
   return (first << 16) | (second << 8) | ((code % LETTERS) + LETTER_FIRST);
-}
-
-function currencyOfCode(code: number): string {
-  const packed = packedCurrencyOfCode(code);
-  return String.fromCharCode(packed >>> 16, (packed >>> 8) & 255, packed & 255);
 }
 
 const ROW_STATES = ['rejected', 'accepted', 'settled', 'declined'] as const;

@@ -1,10 +1,18 @@
-// An investor's record of the index, read into one reused object: what a decision needs of it, without the keys and
-// without making anything. The bytes are drawn in index-records.ts.
+// Reads an investor's record of the index. A decision has it read into one reused object, without the keys and without
+// making anything; `decodeInvestor` makes the whole record of the same reading. The bytes are drawn in index-records.ts.
 
 import { ROUNDS_MAX } from '../core/limits.js';
+import { currencyText } from '../core/money.js';
 import { RecordReader } from './index-bytes.js';
 import { IndexDamage } from './index-damage.js';
-import { INLINE_KEYS, INVESTOR_FLAG, LIVE_CODES, packedCurrencyOfCode } from './index-records.js';
+import {
+  INLINE_KEYS,
+  INVESTOR_FLAG,
+  type InvestorRecord,
+  type InvestorRound,
+  LIVE_CODES,
+  packedCurrencyOfCode,
+} from './index-records.js';
 
 export class IndexedInvestor {
   known = false;
@@ -34,8 +42,12 @@ export class IndexedInvestor {
     this.parts = 0;
   }
 
-  /** Reads a record. @throws IndexDamage */
-  decode(bytes: Buffer, length: number): void {
+  /**
+   * Reads a record.
+   * @param keys gets hash and sequence, in turns, of the first attempts of each part
+   * @throws IndexDamage
+   */
+  decode(bytes: Buffer, length: number, keys?: number[][]): void {
     const reader = this.#reader.start(bytes, length);
     const flags = reader.byte();
     if (flags > INVESTOR_FLAG.all) throw new IndexDamage('investor has unknown flags');
@@ -50,17 +62,11 @@ export class IndexedInvestor {
       const round = reader.varint();
       if (round <= last || round > ROUNDS_MAX) throw new IndexDamage('investor has rounds out of order');
       last = round;
-      this.#decodePart(reader, round);
+      this.#decodePart(reader, round, keys);
     }
   }
 
-  /** The place of a round among the parts, or -1. */
-  partOf(round: number): number {
-    for (let part = 0; part < this.parts; part++) if (this.rounds[part] === round) return part;
-    return -1;
-  }
-
-  #decodePart(reader: RecordReader, round: number): void {
+  #decodePart(reader: RecordReader, round: number, keys: number[][] | undefined): void {
     const part = this.parts++;
     const head = reader.varint();
     const code = head % 4;
@@ -71,9 +77,34 @@ export class IndexedInvestor {
     this.live[part] = code === 0 ? 0 : reader.varint();
     this.liveAmounts[part] = code === 0 ? 0 : reader.varint();
     this.settled[part] = code === LIVE_CODES.settled ? 1 : 0;
+    const ofPart: number[] | undefined = keys === undefined ? undefined : [];
     for (let key = Math.min(attempts, INLINE_KEYS); key > 0; key--) {
-      reader.u32();
-      reader.varint();
+      const hash = reader.u32();
+      const sequence = reader.varint();
+      ofPart?.push(hash, sequence);
     }
+    if (ofPart !== undefined) keys?.push(ofPart);
   }
+}
+
+const whole = new IndexedInvestor();
+
+/** The record as an object. @throws IndexDamage */
+export function decodeInvestor(bytes: Buffer, length: number): InvestorRecord {
+  const keys: number[][] = [];
+  whole.decode(bytes, length, keys);
+  const { known, eligible, balance, balanceVersion } = whole;
+  const currency = known ? currencyText(whole.currency) : '';
+  return { known, eligible, balance, currency, balanceVersion, rounds: keys.map(roundOf) };
+}
+
+function roundOf(keys: number[], part: number): InvestorRound {
+  return {
+    round: whole.rounds[part]!,
+    attempts: whole.attempts[part]!,
+    live: whole.live[part]!,
+    liveAmount: whole.liveAmounts[part]!,
+    liveState: whole.settled[part] === 1 ? 'settled' : 'accepted',
+    keys,
+  };
 }

@@ -15,7 +15,7 @@ import { FRAME_ALIGN_BYTES } from '../core/journal-format.js';
 import { BATCH_FRAME_BYTES_MAX, RECENT_CHUNK_BYTES } from '../core/limits.js';
 import { getU16 } from '../core/little-endian.js';
 import { decodeRow } from '../core/row-codec.js';
-import { ROW_KIND, ROW_TEXT_AT } from '../core/row-layout.js';
+import { ROW_AT, ROW_KIND, ROW_TEXT_AT } from '../core/row-layout.js';
 import type { OutcomeRow, VerdictRow } from '../core/rows.js';
 import type { Span } from '../core/span.js';
 import { FrameBuilder } from './journal-frame.js';
@@ -114,10 +114,10 @@ export class RecentRows {
     const chunkPlace = (this.#firstChunk + this.#chunks.length - 1) * RECENT_CHUNK_BYTES;
     let at = from;
     for (let sequence = firstSequence; sequence < firstSequence + count; sequence++) {
-      const kind = bytes[at + 2];
+      const kind = bytes[at + ROW_AT.kind];
       if (kind === ROW_KIND.verdict || kind === ROW_KIND.outcome) {
-        const textAt = at + (kind === ROW_KIND.verdict ? ROW_TEXT_AT.verdict : ROW_TEXT_AT.outcome);
-        this.#name.set(bytes, textAt, textAt + bytes[at + 6]!);
+        const investorAt = investorOf(bytes, at);
+        this.#name.set(bytes, investorAt, investorAt + bytes[at + ROW_AT.investorBytes]!);
         assert(this.#name.take(), 'a row of the journal names an investor');
         if (isMine(this.#name.hash)) {
           this.#sequences[this.#add(chunkPlace + at, this.#name.hash) & this.#mask] = sequence;
@@ -161,8 +161,8 @@ export class RecentRows {
     if (this.#hashes[row & this.#mask] !== name.hash) return false;
     const bytes = this.bytesOf(row);
     const at = this.offset(row);
-    const textAt = at + (bytes[at + 2] === ROW_KIND.verdict ? ROW_TEXT_AT.verdict : ROW_TEXT_AT.outcome);
-    return name.equals(bytes, textAt, textAt + bytes[at + 6]!);
+    const investorAt = investorOf(bytes, at);
+    return name.equals(bytes, investorAt, investorAt + bytes[at + ROW_AT.investorBytes]!);
   }
 
   /** 0 while the row's frame is in the making. */
@@ -246,5 +246,9 @@ export class RecentRows {
     }
   }
 }
+
+/** Where the investor of the verdict or outcome at `at` is. */
+const investorOf = (bytes: Buffer, at: number): number =>
+  at + (bytes[at + ROW_AT.kind] === ROW_KIND.verdict ? ROW_TEXT_AT.verdict : ROW_TEXT_AT.outcome);
 
 const alignFrame = (bytes: number): number => Math.ceil(bytes / FRAME_ALIGN_BYTES) * FRAME_ALIGN_BYTES;

@@ -6,7 +6,15 @@
 
 import type { InvestorName } from '../core/investor.js';
 import { getU16, getU53 } from '../core/little-endian.js';
-import { OUTCOME_SETTLED_CODE, ROW_KIND, ROW_TEXT_AT } from '../core/row-layout.js';
+import {
+  ELIGIBLE_FLAG,
+  OUTCOME_AT,
+  OUTCOME_SETTLED_CODE,
+  ROW_AT,
+  ROW_KIND,
+  ROW_TEXT_AT,
+  VERDICT_AT,
+} from '../core/row-layout.js';
 import { VERDICT_CODES } from '../core/rows.js';
 import type { Span } from '../core/span.js';
 import type { IndexReader } from './index-db.js';
@@ -97,31 +105,36 @@ export class Standing {
       if (!rows.isOf(row, investor)) continue;
       const bytes = rows.bytesOf(row);
       const at = rows.offset(row);
-      if (bytes[at + 2] === ROW_KIND.outcome) this.#takeOutcome(bytes, at);
+      if (bytes[at + ROW_AT.kind] === ROW_KIND.outcome) this.#takeOutcome(bytes, at);
       else this.#takeVerdict(row, bytes, at, round, key);
     }
     this.#takeRecord(round);
   }
 
   #takeOutcome(bytes: Buffer, at: number): void {
-    const settled = bytes[at + 3] === OUTCOME_SETTLED_CODE;
-    this.#outcomes.push({ investment: getU53(bytes, at + 16), settled });
-    const version = getU53(bytes, at + 40);
+    const settled = bytes[at + ROW_AT.code] === OUTCOME_SETTLED_CODE;
+    this.#outcomes.push({ investment: getU53(bytes, at + OUTCOME_AT.investment), settled });
+    const version = getU53(bytes, at + OUTCOME_AT.balanceVersion);
     if (version === 0 || version <= (this.#newestAccount?.version ?? 0)) return;
-    const round = getU16(bytes, at + 4);
-    this.#newestAccount = { version, round, balance: getU53(bytes, at + 32), eligible: bytes[at + 7] === 1 };
+    const round = getU16(bytes, at + ROW_AT.round);
+    this.#newestAccount = {
+      version,
+      round,
+      balance: getU53(bytes, at + OUTCOME_AT.balance),
+      eligible: bytes[at + OUTCOME_AT.flags] === ELIGIBLE_FLAG,
+    };
   }
 
   #takeVerdict(row: number, bytes: Buffer, at: number, round: number, key: Span): void {
-    const isOfRound = getU16(bytes, at + 4) === round;
+    const isOfRound = getU16(bytes, at + ROW_AT.round) === round;
     if (isOfRound && this.keyRow === NONE) {
-      const keyAt = at + ROW_TEXT_AT.verdict + bytes[at + 6]!;
-      if (key.equals(bytes, keyAt, keyAt + bytes[at + 7]!)) this.keyRow = row;
+      const keyAt = at + ROW_TEXT_AT.verdict + bytes[at + ROW_AT.investorBytes]!;
+      if (key.equals(bytes, keyAt, keyAt + bytes[at + VERDICT_AT.keyBytes]!)) this.keyRow = row;
     }
-    if (bytes[at + 3] !== VERDICT_CODES.accepted) return;
+    if (bytes[at + ROW_AT.code] !== VERDICT_CODES.accepted) return;
     const sequence = this.#rows.sequence(row);
     const outcome = this.#outcomeOf(sequence);
-    if (outcome === undefined) this.held += getU53(bytes, at + 16);
+    if (outcome === undefined) this.held += getU53(bytes, at + VERDICT_AT.amount);
     else if (!outcome.settled) return;
     if (!isOfRound) return;
     this.liveRow = row;

@@ -6,7 +6,7 @@ import { getU53 } from '../core/little-endian.js';
 import { packMsgpack } from '../core/msgpack.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import type { RoundDefinition } from '../core/round.js';
-import { ROW_TEXT_AT } from '../core/row-layout.js';
+import { ROW_AT, ROW_TEXT_AT, VERDICT_AT } from '../core/row-layout.js';
 import { STICKY_VERDICTS, type StickyVerdict, VERDICT_CODES, type VerdictRow } from '../core/rows.js';
 import { Span } from '../core/span.js';
 import { AcceptedWriter } from './accepted-writer.js';
@@ -56,17 +56,17 @@ export class VerdictWriter {
     const at = rows.offset(row);
     const sequence = rows.sequence(row);
     const textAt = at + ROW_TEXT_AT.verdict;
-    const keyAt = textAt + bytes[at + 6]!;
-    let code = bytes[at + 3]!;
-    this.#key.set(bytes, keyAt, keyAt + bytes[at + 7]!);
+    const keyAt = textAt + bytes[at + ROW_AT.investorBytes]!;
+    let code = bytes[at + ROW_AT.code]!;
+    this.#key.set(bytes, keyAt, keyAt + bytes[at + VERDICT_AT.keyBytes]!);
     if (code === VERDICT_CODES.accepted) {
       this.#investor.set(bytes, textAt, keyAt);
-      const amount = getU53(bytes, at + 16);
-      const atMs = getU53(bytes, at + 8);
+      const amount = getU53(bytes, at + VERDICT_AT.amount);
+      const atMs = getU53(bytes, at + ROW_AT.time);
       this.#accepted.write(out, form, round, sequence, this.#investor, this.#key, amount, atMs, replayed);
       return 'accepted';
     }
-    let extra = getU53(bytes, at + 24);
+    let extra = getU53(bytes, at + VERDICT_AT.extra);
     if (code === VERDICT_CODES['already-invested-in-frame']) {
       code = VERDICT_CODES['already-invested'];
       extra = sequence - extra;
