@@ -8,11 +8,13 @@ import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type JournalPosition, journalStart } from '../core/journal-format.js';
 import { DECLINE_REASONS } from '../core/messages.js';
-import type { Row } from '../core/rows.js';
+import type { OutcomeRow, Row, VerdictRow } from '../core/rows.js';
 import { IndexApplier } from './index-apply.js';
 import { IndexDamage } from './index-damage.js';
 import { type IndexDb, openIndex } from './index-db.js';
+import { OUTBOX_SPAN } from './index-outbox.js';
 import { INLINE_KEYS, keyHash } from './index-records.js';
+import { BLOCK_ROWS, blockOf } from './index-rows.js';
 import { IndexModel, testRound } from './index-test-model.js';
 
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'openbell-index-'));
@@ -225,6 +227,77 @@ describe('index-apply', () => {
     model.outcome(3, null, 0, 1);
     applier.apply(model.rows, behind(model.rows, 4));
     model.check(db);
+    await db.close();
+  });
+
+  test('holds more, or less, than its mark says: that is damage, inside a block and between two', async () => {
+    for (const count of [BLOCK_ROWS - 2, BLOCK_ROWS]) {
+      const model = new IndexModel();
+      model.round(testRound(1));
+      // Refused ones: the outbox would notice accepted ones too.
+      const refuse = (name: string) => model.invest(1, name, 100, 'insufficient-balance');
+      while (model.rows.length < count + 1) refuse(`i-${model.nextSequence}`);
+      const db = openOrFail(freshDir());
+      const early = IndexApplier.initialise(db, JOURNAL, START);
+      early.apply(model.rows.slice(0, count), behind(model.rows, count));
+      const late = new IndexApplier(db, early.mark);
+      late.apply(model.rows.slice(count), behind(model.rows, model.rows.length));
+      const again = () => early.apply(model.rows.slice(count), behind(model.rows, model.rows.length));
+      assert.throws(again, /row \d+ is in the index already/, `${count}`);
+      model.check(db);
+      db.rows.removeSync(blockOf(count + 1));
+      const rows: Row[] = [refuse('more')];
+      assert.throws(() => late.apply(rows, behind(rows, 1)), /row \d+ is missing/, `${count}`);
+      await db.close();
+    }
+  });
+
+  test('an outcome is refused when the outbox, or its investor, knows of no such investment', async () => {
+    const model = new IndexModel();
+    model.round(testRound(1));
+    model.invest(1, 'a', 100);
+    model.outcome(2, null, 0, 1);
+    const spoils: Record<string, (db: IndexDb) => unknown> = {
+      outbox: (db) => db.outbox.removeSync(0),
+      investor: (db) => db.investors.removeSync('a'),
+    };
+    for (const [what, spoil] of Object.entries(spoils)) {
+      const db = openOrFail(freshDir());
+      const applier = IndexApplier.initialise(db, JOURNAL, START);
+      applier.apply(model.rows.slice(0, 2), behind(model.rows, 2));
+      spoil(db);
+      assert.throws(() => applier.apply(model.rows, behind(model.rows, 3)), IndexDamage, what);
+      await db.close();
+    }
+  });
+
+  test('rows that wait for their outcome are found across entries of the outbox', async () => {
+    const model = new IndexModel();
+    model.round(testRound(1));
+    const rows: Row[] = [...model.rows, model.invest(1, 'i-2', 100)];
+    const [, first] = rows as [Row, VerdictRow];
+    const last = 2 * OUTBOX_SPAN + 3;
+    for (let sequence = 3; sequence <= last; sequence++)
+      rows.push({ ...first, sequence, investor: `i-${sequence}`, key: `key-${sequence}` });
+    model.outcome(2, null, 0, 1);
+    const outcome = model.rows.at(-1) as OutcomeRow;
+    for (let investment = 2; investment <= OUTBOX_SPAN + 1; investment++)
+      rows.push({ ...outcome, sequence: rows.length + 1, investor: `i-${investment}`, investment });
+    const db = openOrFail(freshDir());
+    const applier = IndexApplier.initialise(db, JOURNAL, START);
+    applier.apply(rows, behind(rows, rows.length));
+    const open = Array.from({ length: last - OUTBOX_SPAN - 1 }, (_, i) => OUTBOX_SPAN + 2 + i);
+    assert.equal(db.outboxCount(), open.length);
+    const after = (sequence: number, limit: number): number[] =>
+      db.outboxAfter(sequence, limit).map((row) => row.sequence);
+    assert.deepEqual(after(0, 2), open.slice(0, 2));
+    for (const from of [open[0]!, 2 * OUTBOX_SPAN - 1, 2 * OUTBOX_SPAN, 2 * OUTBOX_SPAN + 1]) {
+      assert.deepEqual(
+        after(from, 1_000_000),
+        open.filter((sequence) => sequence > from),
+      );
+    }
+    assert.deepEqual(after(open.at(-1)!, 5), []);
     await db.close();
   });
 });

@@ -2,39 +2,19 @@
 //
 // Idempotent: rows below the mark are skipped, so a batch may be applied again from anywhere. Either a batch is in the
 // index as a whole and the mark behind it, or nothing of it is.
-// Rows and outbox grow at their end and are written as they come. Investors are read in key order, changed in memory
-// and written once in key order: a page of that table is touched once per batch however many of its investors were busy.
+// Rows (index-rows.ts) grow at their end and are written as they come, and so is the outbox (index-outbox.ts); what they
+// mean to their investors (index-investors.ts) comes after them.
 // A row that contradicts the index (a gap, a second live investment, an outcome of nothing) is refused with
 // IndexDamage before anything of its batch is committed: the journal or the index is wrong, and neither is guessed at.
 
-import { assert, must } from '../core/assert.js';
 import type { JournalPosition } from '../core/journal-format.js';
-import type { LineageRow, OutcomeRow, RoundRow, Row, VerdictRow } from '../core/rows.js';
+import type { OutcomeRow, RoundRow, Row, VerdictRow } from '../core/rows.js';
 import { IndexDamage } from './index-damage.js';
-import {
-  INDEX_FORMAT,
-  type IndexDb,
-  type IndexMark,
-  MARK_KEY,
-  SEQUENCE_MAX,
-  spilledKey,
-  spilledOrder,
-} from './index-db.js';
-import {
-  emptyInvestor,
-  emptyTotals,
-  encodeInvestor,
-  encodeRow,
-  INLINE_KEYS,
-  type InvestorRecord,
-  type InvestorRound,
-  keyHash,
-  type RoundEntry,
-} from './index-records.js';
-
-/** What LMDB writes where the key says it all; it must not be empty. */
-const NOTHING = Buffer.alloc(1);
-const APPEND = { append: true } as const;
+import { INDEX_FORMAT, type IndexDb, type IndexMark, MARK_KEY, SEQUENCE_MAX } from './index-db.js';
+import { InvestorChanges, outcomeOfNothing } from './index-investors.js';
+import { OutboxEntries } from './index-outbox.js';
+import { emptyTotals, type RoundEntry } from './index-records.js';
+import { RowBlocks } from './index-rows.js';
 
 export class IndexApplier {
   readonly #db: IndexDb;
@@ -73,23 +53,23 @@ export class IndexApplier {
       );
     }
     this.#rounds ??= new Map(this.#db.readRounds().map((entry) => [entry.definition.number, entry]));
-    const batch = new Batch(this.#db, this.#rounds);
+    const rounds = this.#rounds;
     try {
       this.#db.root.transactionSync(() => {
-        batch.load(fresh);
+        const batch = new Batch(this.#db, rounds, first);
         for (let i = 0; i < fresh.length; i++) {
           const row = fresh[i]!;
           if (row.sequence !== first + i)
             throw new IndexDamage(`row ${row.sequence} follows row ${first + i - 1}`);
           if (row.kind === 'lineage') mark = { ...mark, lineage: row.lineage };
-          else batch.add(row);
+          batch.add(row);
         }
         if (first + fresh.length !== position.nextSequence) {
           throw new IndexDamage(
             `rows end before ${first + fresh.length}, not before ${position.nextSequence}`,
           );
         }
-        batch.finish();
+        batch.finish(fresh);
         putMark(this.#db, mark);
       });
     } catch (error) {
@@ -114,91 +94,59 @@ function putMark(db: IndexDb, mark: IndexMark): void {
 class Batch {
   readonly #db: IndexDb;
   readonly #rounds: Map<number, RoundEntry>;
-  readonly #investors = new Map<string, InvestorRecord>();
+  readonly #rows: RowBlocks;
+  readonly #outbox: OutboxEntries;
   readonly #touchedRounds = new Set<RoundEntry>();
-  readonly #spilled: [key: string, value: Buffer][] = [];
 
-  constructor(db: IndexDb, rounds: Map<number, RoundEntry>) {
+  /** @param first the sequence of its first row */
+  constructor(db: IndexDb, rounds: Map<number, RoundEntry>, first: number) {
     this.#db = db;
     this.#rounds = rounds;
+    this.#rows = new RowBlocks(db, first);
+    this.#outbox = new OutboxEntries(db);
   }
 
-  /** Reads the investors of these rows; the map keeps them in key order. */
-  load(rows: readonly Row[]): void {
-    const names: string[] = [];
-    for (const row of rows) if ('investor' in row) names.push(row.investor);
-    let last = '';
-    for (const name of names.sort()) {
-      if (name !== last) this.#investors.set(name, this.#db.getInvestor(name) ?? emptyInvestor());
-      last = name;
-    }
-  }
-
-  add(row: Exclude<Row, LineageRow>): void {
+  /** Takes the next row, but for what it means to its investor. */
+  add(row: Row): void {
     if (row.kind === 'verdict') this.#addVerdict(row);
-    else if (row.kind === 'outcome') this.#addOutcome(row);
-    else this.#addRound(row);
+    else {
+      this.#rows.append(null);
+      if (row.kind === 'outcome') this.#addOutcome(row);
+      else if (row.kind === 'round') this.#addRound(row);
+    }
   }
 
   #addVerdict(row: VerdictRow): void {
-    const { sequence, round, investor, amount } = row;
-    const entry = this.#round(round, sequence);
-    append(this.#db.rows, sequence, encodeRow(row, null));
-    const part = roundOf(this.#investor(investor), round);
-    part.attempts++;
-    if (part.attempts <= INLINE_KEYS) {
-      part.keys.push(keyHash(row.key), sequence);
-    } else {
-      const value = Buffer.allocUnsafe(6);
-      value.writeUIntBE(sequence, 0, 6);
-      this.#spilled.push([spilledKey(round, investor, row.key), value]);
-      this.#spilled.push([spilledOrder(round, investor, sequence), NOTHING]);
-    }
-    entry.totals.verdicts[row.verdict]++;
+    const { totals } = this.#round(row.round, row.sequence);
+    this.#rows.append(row);
+    totals.verdicts[row.verdict]++;
     if (row.verdict !== 'accepted') return;
-    if (part.live !== 0)
-      throw new IndexDamage(`row ${sequence} is a second live investment beside ${part.live}`);
-    part.live = sequence;
-    part.liveAmount = amount;
-    part.liveState = 'accepted';
-    entry.totals.admitted += amount;
-    entry.totals.investors++;
-    append(this.#db.outbox, sequence, NOTHING);
+    totals.admitted += row.amount;
+    totals.investors++;
+    this.#outbox.open(row.sequence);
   }
 
   #addOutcome(row: OutcomeRow): void {
     const { sequence, round, investor, investment, amount, state } = row;
-    const entry = this.#round(round, sequence);
-    const verdict = this.#db.getRow(round, investor, investment);
-    const record = this.#investor(investor);
-    const part = roundOf(record, round);
-    if (verdict?.state !== 'accepted' || verdict.amount !== amount || part.live !== investment) {
-      throw new IndexDamage(`row ${sequence} is an outcome of ${investment}, which awaits none of that kind`);
-    }
-    this.#db.rows.putSync(investment, encodeRow(verdict, { state, reason: row.reason, at: row.at }));
-    this.#db.outbox.removeSync(investment);
-    const { totals } = entry;
+    const { totals } = this.#round(round, sequence);
+    const verdict = this.#rows.read(investment);
+    if (
+      verdict?.state !== 'accepted' ||
+      verdict.amount !== amount ||
+      verdict.round !== round ||
+      verdict.investor !== investor
+    )
+      throw outcomeOfNothing(row);
+    this.#rows.settle(verdict, { state, reason: row.reason, at: row.at });
+    this.#outbox.close(investment);
     if (state === 'settled') {
-      part.liveState = 'settled';
       totals.settled += amount;
       totals.settledCount++;
     } else {
-      part.live = 0;
-      part.liveAmount = 0;
-      part.liveState = 'accepted';
       totals.admitted -= amount;
       totals.investors--;
       totals.declined += amount;
       totals.declinedCount++;
-    }
-    // A decline makes no entry, so its version may be one that is known: it still tells better than an import.
-    if (row.balanceVersion > 0 && row.balanceVersion >= record.balanceVersion) {
-      // The ledger's account is of the round's currency, unless an import has told better.
-      if (!record.known) record.currency = entry.definition.currency;
-      record.known = true;
-      record.balance = row.balance;
-      record.eligible = row.eligible;
-      record.balanceVersion = row.balanceVersion;
     }
   }
 
@@ -211,12 +159,12 @@ class Batch {
     this.#touchedRounds.add(entry);
   }
 
-  /** Writes what was gathered, in key order. */
-  finish(): void {
-    const { investors, keys, rounds } = this.#db;
-    for (const [investor, record] of this.#investors) investors.putSync(investor, encodeInvestor(record));
-    this.#spilled.sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [key, value] of this.#spilled) keys.putSync(key, value);
+  /** Writes what was gathered, and what the rows mean to their investors. */
+  finish(rows: readonly Row[]): void {
+    const { rounds } = this.#db;
+    this.#rows.finish();
+    this.#outbox.finish();
+    new InvestorChanges(this.#db, (round) => this.#rounds.get(round)?.definition.currency ?? '').apply(rows);
     for (const entry of this.#touchedRounds) {
       rounds.putSync(String(entry.definition.number).padStart(3, '0'), Buffer.from(JSON.stringify(entry)));
     }
@@ -229,29 +177,4 @@ class Batch {
     this.#touchedRounds.add(entry);
     return entry;
   }
-
-  #investor(investor: string): InvestorRecord {
-    return must(this.#investors.get(investor), 'a loaded investor');
-  }
 }
-
-/** The investor's part in this round, made in its place when there is none. */
-function roundOf(record: InvestorRecord, round: number): InvestorRound {
-  const { rounds } = record;
-  let place = 0;
-  while (place < rounds.length && rounds[place]!.round < round) place++;
-  const found = rounds[place];
-  if (found?.round === round) return found;
-  const made: InvestorRound = { round, attempts: 0, live: 0, liveAmount: 0, liveState: 'accepted', keys: [] };
-  rounds.splice(place, 0, made);
-  return made;
-}
-
-/** Puts behind the last key; that there is a later one means that the index is not what its mark says. */
-function append(table: IndexDb['rows'], sequence: number, value: Buffer): void {
-  // The types say void; inside a transaction it is whether the entry was written.
-  const written: unknown = table.putSync(sequence, value, APPEND as never);
-  if (written !== true) throw new IndexDamage(`row ${sequence} is in the index already, beyond its mark`);
-}
-
-assert(NOTHING.length > 0, 'LMDB takes no empty value through this binding');

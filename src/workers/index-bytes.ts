@@ -63,6 +63,11 @@ export class RecordWriter {
     for (let i = 0; i < value.length; i++) this.#slab[this.#at++] = value.charCodeAt(i);
   }
 
+  /** Takes over `bytes[0, length)`. */
+  copy(bytes: Buffer, length: number): void {
+    for (let from = 0; from < length; from++) this.#slab[this.#at++] = bytes[from]!;
+  }
+
   /** The record, valid until the next `start`. */
   bytes(): Buffer {
     assert(this.#at <= RECORD_BYTES_MAX, 'a record of the index must fit its slab');
@@ -75,11 +80,11 @@ export class RecordReader {
   #at = 0;
   #end = 0;
 
-  /** Starts at the first of `length` bytes; `bytes` may be longer and is not kept beyond the next record. */
-  start(bytes: Buffer, length: number): this {
+  /** Reads `bytes[from, end)`; `bytes` is not kept beyond the next record. */
+  start(bytes: Buffer, end: number, from = 0): this {
     this.#bytes = bytes;
-    this.#at = 0;
-    this.#end = length;
+    this.#at = from;
+    this.#end = end;
     return this;
   }
 

@@ -1,10 +1,10 @@
 // The index: one LMDB environment behind the journal, for look-ups that a log cannot answer.
 //
 //   investors  investor                          → balance, eligibility, and their part in each round
-//   rows       u48 sequence (big endian)         → verdict and what became of it; appended, so its pages stay full
+//   rows       u48 block (big endian)            → verdicts and what became of them (index-rows.ts)
 //   keys       rr investor ' ' key               → sequence; only beyond INLINE_KEYS attempts of a round
 //              rr investor 0x01 sequence         → nothing; the same attempts in order
-//   outbox     u48 sequence                      → nothing; accepted, and no outcome yet
+//   outbox     u48 entry                         → which verdicts are accepted and without an outcome (index-outbox.ts)
 //   rounds     round number                      → definition and totals
 //   meta       "mark"                            → which journal this is the index of, and how far it has come
 //
@@ -23,14 +23,15 @@ import { INDEX_MAP_BYTES } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { IndexDamage, isIndexDamage } from './index-damage.js';
 import { inspectIndexFile } from './index-file.js';
+import { countOpen, entryOf, openSequences } from './index-outbox.js';
 import {
-  decodeRow,
   INLINE_KEYS,
   type IndexedRow,
   type InvestorRecord,
   keyHash,
   type RoundEntry,
 } from './index-records.js';
+import { blockOf, rowIn } from './index-rows.js';
 import { decodeInvestor, type IndexedInvestor } from './indexed-investor.js';
 
 /** How far the index has come, and of which journal. */
@@ -65,7 +66,7 @@ export interface IndexReader {
 }
 
 /** The layout of this file; another one means that the index is built again. */
-export const INDEX_FORMAT = 1;
+export const INDEX_FORMAT = 2;
 export const SEQUENCE_MAX = 2 ** 48 - 1;
 export const MARK_KEY = 'mark';
 const SEQUENCE_BYTES = 6;
@@ -150,8 +151,8 @@ export class IndexDb implements IndexReader {
   /** The verdict at `sequence`, whoever's it is; undefined when that is no verdict. */
   rowAt(sequence: number): IndexedRow | undefined {
     if (sequence < 1 || sequence > SEQUENCE_MAX) return undefined;
-    const bytes = this.rows.getBinaryFast(sequence);
-    return bytes === undefined ? undefined : decodeRow(sequence, bytes, bytes.length);
+    const block = this.rows.getBinaryFast(blockOf(sequence));
+    return block === undefined ? undefined : rowIn(block, block.length, sequence);
   }
 
   listRows(round: number, investor: string, limit: number, beforeSequence = SEQUENCE_MAX): IndexedRow[] {
@@ -173,13 +174,22 @@ export class IndexDb implements IndexReader {
   }
 
   outboxAfter(sequence: number, limit: number): IndexedRow[] {
-    const sequences = [...this.outbox.getKeys({ start: sequence + 1, end: SEQUENCE_MAX, limit })];
+    const sequences: number[] = [];
+    for (const { key, value } of this.outbox.getRange({ start: entryOf(sequence + 1), end: SEQUENCE_MAX })) {
+      for (const open of openSequences(value, key, sequence)) {
+        if (sequences.length === limit) break;
+        sequences.push(open);
+      }
+      if (sequences.length === limit) break;
+    }
     return sequences.map((one) => this.#mustRow(one));
   }
 
   /** Accepted verdicts without an outcome. */
   outboxCount(): number {
-    return (this.outbox.getStats() as { entryCount: number }).entryCount;
+    let count = 0;
+    for (const { value } of this.outbox.getRange({ start: 0, end: SEQUENCE_MAX })) count += countOpen(value);
+    return count;
   }
 
   readRounds(): RoundEntry[] {

@@ -101,7 +101,7 @@ describe('index-records', () => {
       fc.property(row, outcome, (verdict, told) => {
         const first = Buffer.from(encodeRow(verdict, null));
         const state = verdict.verdict === 'accepted' ? 'accepted' : 'rejected';
-        assert.deepEqual(decodeRow(77, first, first.length), {
+        assert.deepEqual(decodeRow(77, first, 0, first.length), {
           ...verdict,
           state,
           reason: null,
@@ -111,7 +111,7 @@ describe('index-records', () => {
         const end = told.reason === null ? 'settled' : 'declined';
         const second = Buffer.from(encodeRow(verdict, { ...told, state: end }));
         assert.equal(second.length, first.length);
-        const read = decodeRow(77, second, second.length);
+        const read = decodeRow(77, second, 0, second.length);
         assert.deepEqual(read, { ...verdict, state: end, reason: told.reason, outcomeAt: told.at });
       }),
     );
@@ -127,7 +127,7 @@ describe('index-records', () => {
       if (!whole.has(length)) assert.throws(() => decodeInvestor(bytes, length), IndexDamage, `at ${length}`);
     }
     assert.throws(() => decodeInvestor(Buffer.from([8]), 1), IndexDamage);
-    assert.throws(() => decodeRow(1, Buffer.alloc(40, 0xff), 40), IndexDamage);
-    assert.throws(() => decodeRow(1, Buffer.alloc(3), 3), IndexDamage);
+    assert.throws(() => decodeRow(1, Buffer.alloc(40, 0xff), 0, 40), IndexDamage);
+    assert.throws(() => decodeRow(1, Buffer.alloc(3), 0, 3), IndexDamage);
   });
 });

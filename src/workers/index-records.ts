@@ -132,6 +132,27 @@ export function encodeInvestor(record: InvestorRecord): Buffer {
   return writer.bytes();
 }
 
+/**
+ * The record of an investor who makes the first attempt in a round that is later than any in their record: the bytes
+ * of the record, and those of that part behind them. `bytes` is the record, `length` 0 for none yet.
+ */
+export function withFirstAttempt(bytes: Buffer, length: number, attempt: VerdictRow): Buffer {
+  const { round, sequence, amount, key } = attempt;
+  const isLive = attempt.verdict === 'accepted';
+  writer.start();
+  if (length === 0) writer.byte(0);
+  else writer.copy(bytes, length);
+  writer.varint(round);
+  writer.varint(4 + (isLive ? LIVE_CODES.accepted : 0));
+  if (isLive) {
+    writer.varint(sequence);
+    writer.varint(amount);
+  }
+  writer.u32(keyHash(key));
+  writer.varint(sequence);
+  return writer.bytes();
+}
+
 const LETTERS = 26;
 const LETTER_FIRST = 65;
 
@@ -169,8 +190,9 @@ export function encodeRow(row: VerdictRow, outcome: InvestmentOutcome | null): B
   return writer.bytes();
 }
 
-export function decodeRow(sequence: number, bytes: Buffer, length: number): IndexedRow {
-  reader.start(bytes, length);
+/** Reads the record in `bytes[from, end)`. @throws IndexDamage */
+export function decodeRow(sequence: number, bytes: Buffer, from: number, end: number): IndexedRow {
+  reader.start(bytes, end, from);
   const head = reader.byte();
   const verdict = STICKY_VERDICTS[head & 7];
   const state = ROW_STATES[(head >>> 3) & 3]!;

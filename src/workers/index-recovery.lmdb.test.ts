@@ -9,6 +9,7 @@ import { applyBalances } from './index-balances.js';
 import { noteDamage } from './index-damage.js';
 import { INDEX_FORMAT, MARK_KEY, openIndex } from './index-db.js';
 import { recoverIndex, setAsidePath } from './index-recovery.js';
+import { blockOf } from './index-rows.js';
 import { TestJournal } from './index-test-journal.js';
 import { IndexModel, testRound } from './index-test-model.js';
 
@@ -162,7 +163,7 @@ describe('index-recovery', () => {
     const node = await stoppedNode('contradiction');
     const opened = openIndex(node.indexDir, { readOnly: false });
     assert.ok(opened.ok);
-    opened.value.rows.removeSync(40);
+    opened.value.rows.removeSync(blockOf(40));
     await opened.value.close();
     const known = node.model.rows.length;
     node.model.outcome(40, null, 1, 1);

@@ -5,10 +5,12 @@
 
 import { STICKY_VERDICTS } from '../core/rows.js';
 import { type IndexDb, SEQUENCE_MAX } from './index-db.js';
-import { emptyTotals, type RoundTotals } from './index-records.js';
+import { emptyTotals, type IndexedRow, type RoundTotals } from './index-records.js';
+import { rowIn, sequencesOf } from './index-rows.js';
 import type { SelfCheck } from './indexer-protocol.js';
 
-const ROWS_PER_READ = 10_000;
+const BLOCKS_PER_READ = 1_000;
+const NAMES_PER_READ = 10_000;
 const FIELDS = ['admitted', 'investors', 'settled', 'settledCount', 'declined', 'declinedCount'] as const;
 
 /** Compares what the rows add up to with what is stored beside them. */
@@ -17,13 +19,17 @@ export function selfCheck(db: IndexDb): SelfCheck {
   let rows = 0;
   let open = 0;
   // Ends with the table: each turn starts behind the one before.
-  for (let after = 0; ; ) {
-    const sequences = [...db.rows.getKeys({ start: after + 1, end: SEQUENCE_MAX, limit: ROWS_PER_READ })];
-    for (const sequence of sequences) open += addRow(db, sequence, sums);
-    rows += sequences.length;
+  for (let after = -1; ; ) {
+    const blocks = [...db.rows.getRange({ start: after + 1, end: SEQUENCE_MAX, limit: BLOCKS_PER_READ })];
+    for (const { key, value } of blocks) {
+      for (const sequence of sequencesOf(value, key)) {
+        open += addRow(rowIn(value, value.length, sequence), sums);
+        rows++;
+      }
+    }
     db.refresh();
-    after = sequences.at(-1) ?? after;
-    if (sequences.length < ROWS_PER_READ) break;
+    after = blocks.at(-1)?.key ?? after;
+    if (blocks.length < BLOCKS_PER_READ) break;
   }
   let live = 0;
   for (const { investors } of sums.values()) live += investors;
@@ -50,19 +56,18 @@ function liveOfInvestors(db: IndexDb): number {
   let live = 0;
   // Ends with the table: each turn starts behind the one before.
   for (let from = '\0'; ; ) {
-    const names = [...db.investors.getKeys({ start: from, end: '\xff', limit: ROWS_PER_READ })];
+    const names = [...db.investors.getKeys({ start: from, end: '\xff', limit: NAMES_PER_READ })];
     for (const name of names) {
       for (const part of db.getInvestor(name)?.rounds ?? []) if (part.live !== 0) live++;
     }
     db.refresh();
-    if (names.length < ROWS_PER_READ) return live;
+    if (names.length < NAMES_PER_READ) return live;
     from = `${names.at(-1)}\0`;
   }
 }
 
 /** Adds a row to its round's sums; 1 if it awaits its outcome. */
-function addRow(db: IndexDb, sequence: number, sums: Map<number, RoundTotals>): number {
-  const row = db.rowAt(sequence);
+function addRow(row: IndexedRow | undefined, sums: Map<number, RoundTotals>): number {
   if (row === undefined) return 0;
   let totals = sums.get(row.round);
   if (totals === undefined) {

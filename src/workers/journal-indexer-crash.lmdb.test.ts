@@ -13,6 +13,7 @@ import type { Row } from '../core/rows.js';
 import { IndexApplier } from './index-apply.js';
 import { IndexDamage } from './index-damage.js';
 import { openIndex } from './index-db.js';
+import { sequencesOf } from './index-rows.js';
 import { TestNode } from './index-test-journal.js';
 import { IndexModel, testRound } from './index-test-model.js';
 import { JournalIndexer } from './journal-indexer.js';
@@ -100,9 +101,11 @@ function main(): void {
         assert.ok(db.ok, failed);
         const mark = db.value.readMark()!.position.nextSequence - 1;
         let rows = 0;
-        for (const sequence of db.value.rows.getKeys({ start: 1, end: 2 ** 47 })) {
-          assert.ok(sequence <= mark, `${failed}: row ${sequence} beyond mark ${mark}`);
-          rows++;
+        for (const { key, value } of db.value.rows.getRange({ start: 0, end: 2 ** 47 })) {
+          for (const sequence of sequencesOf(value, key)) {
+            assert.ok(sequence <= mark, `${failed}: row ${sequence} beyond mark ${mark}`);
+            rows++;
+          }
         }
         assert.equal(rows, Math.max(0, mark - 1), failed);
         assert.equal(db.value.outboxCount(), rows, failed);
