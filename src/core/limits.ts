@@ -33,6 +33,10 @@ export const BATCH_REQUESTS_MAX = 2_048;
 export const SHARD_SLABS = 8;
 /** Bytes of answers of one batch; more (long lists) travel in memory of their own. */
 export const ANSWER_BYTES_MAX = 1_048_576;
+/** An HTTP answer up to this length is copied to be sent; a longer one is shown where it lies. */
+export const ANSWER_TEXT_BYTES = 2_048;
+/** Pairs of lengths of head and body for which the front end keeps views: some 300 bytes each. */
+export const ANSWER_SHAPES_MAX = 1_024;
 /** Batches handed to a shard and not yet answered. One more than it works on, so that it never waits for the front end. */
 export const SHARD_BATCHES_IN_FLIGHT_MAX = 2;
 /** A shard that nobody wakes looks around this often. */

@@ -1,12 +1,15 @@
 // Walks the answer records of a batch (layout: workers/protocol.ts). One cursor is reused for all of them.
 
 import { ANSWER_HEAD_BYTES } from '../workers/protocol.js';
+import { AnswerText } from './answer-text.js';
 
 export class AnswerCursor {
   bytes: Buffer = Buffer.alloc(0);
   status = 0;
   kind = 0;
   flags = 0;
+  #words: Int32Array = new Int32Array(0);
+  readonly #text = new AnswerText();
   #next = 0;
   #headStart = 0;
   #investorStart = 0;
@@ -15,6 +18,7 @@ export class AnswerCursor {
 
   open(answers: Buffer): void {
     this.bytes = answers;
+    this.#words = new Int32Array(answers.buffer, answers.byteOffset, answers.length >>> 2);
     this.#next = 0;
   }
 
@@ -32,7 +36,13 @@ export class AnswerCursor {
     this.#bodyEnd = this.#bodyStart + bytes.readUInt32LE(at + 12);
   }
 
-  /** Status line and headers as one text (workers/answer-writer.ts). */
+  /** Head (workers/answer-writer.ts) and body of an HTTP answer, good until the next call: send them at once. */
+  httpText(): AnswerText {
+    const headBytes = this.#investorStart - this.#headStart;
+    this.#text.load(this.#words, this.#headStart >>> 2, headBytes, this.#bodyEnd - this.#bodyStart);
+    return this.#text;
+  }
+
   head(): string {
     return this.bytes.latin1Slice(this.#headStart, this.#investorStart);
   }

@@ -20,26 +20,26 @@ export class AnswerDelivery {
     const cursor = this.#cursor;
     cursor.open(answers);
     let requestAt = 0;
+    let request = 0;
+    /** Requests are looked at only where one went to the wrong shard. */
+    const requestOf = (answer: number): Uint8Array => {
+      for (; request < answer; request++) requestAt += requests.readUInt32LE(requestAt);
+      return requests.subarray(requestAt, requestAt + requests.readUInt32LE(requestAt));
+    };
+    let at = 0;
     const tellOne = (target: AnswerTarget): void => {
       cursor.next();
-      const length = requests.readUInt32LE(requestAt);
       if (cursor.kind !== ANSWER.misrouted) target.answer(cursor);
-      else this.#onMisrouted(cursor.status, requests.subarray(requestAt, requestAt + length), target);
-      requestAt += length;
+      else this.#onMisrouted(cursor.status, requestOf(at), target);
+      at++;
     };
-    for (let at = 0; at < targets.length; ) {
+    while (at < targets.length) {
       const target = targets[at]!;
-      if (targets[at + 1] !== target) {
-        tellOne(target);
-        at++;
-        continue;
-      }
-      target.cork(() => {
-        while (targets[at] === target) {
-          tellOne(target);
-          at++;
-        }
-      });
+      if (targets[at + 1] !== target) tellOne(target);
+      else
+        target.cork(() => {
+          while (targets[at] === target) tellOne(target);
+        });
     }
   }
 }

@@ -11,9 +11,9 @@ import type { AnswerTarget } from './answer-target.js';
 export const responseCounts = new Float64Array(600);
 
 /** What `sendCorked` writes: an answer is written at once, and a closure for each would be garbage. */
-const answering: { res: HttpResponse | null; head: string; body: Uint8Array } = {
+const answering: { res: HttpResponse | null; head: Uint8Array; body: Uint8Array } = {
   res: null,
-  head: '',
+  head: new Uint8Array(),
   body: new Uint8Array(),
 };
 
@@ -44,8 +44,9 @@ export class HttpExchange implements AnswerTarget {
     this.#over = true;
     responseCounts[cursor.status]! += 1;
     answering.res = this.#res;
-    answering.head = cursor.head();
-    answering.body = cursor.body();
+    const { head, body } = cursor.httpText();
+    answering.head = head;
+    answering.body = body;
     this.#res.cork(sendCorked);
   }
 
