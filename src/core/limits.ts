@@ -270,6 +270,8 @@ export const NSQ_LOOKUP_MS = 5_000;
 export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
 /** An answer of nsqlookupd: some hundred bytes for each nsqd. */
 export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
+/** What nsqd tells of its topics and channels: some hundred bytes for each. */
+export const NSQ_STATS_BYTES_MAX = 16_777_216;
 
 /** A dead letter keeps this much of its original: in base64, and with its reason, it must fit a message. */
 export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
@@ -367,6 +369,8 @@ export const ETCD_RETRY_MS = 50;
 export const ETCD_CONFLICTS_MAX = 4;
 /** Locks of one transaction: etcd takes 128 operations, and the owner's key is one more condition. */
 export const ETCD_LOCKS_PER_TXN = 100;
+/** What a member of etcd tells of itself as metrics: some hundred KiB. */
+export const ETCD_METRICS_BYTES_MAX = 4_194_304;
 /** Lease of a node, by default: a node that is not heard of for so long loses its rounds. */
 export const LEASE_TTL_S = 10;
 /** The shortest that etcd gives with its default election timeout, and the longest that anyone would wait for. */
