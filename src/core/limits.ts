@@ -98,7 +98,6 @@ assert(
   JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,
   'a segment must not be wasted by a frame that does not fit',
 );
-
 /** The frame of a full batch, with the room that its last row is asked for. */
 export const BATCH_FRAME_BYTES_MAX = 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX;
 /** A shard keeps the rows that the index lacks in chunks of this size: large beside a frame, small beside a rush. */
@@ -177,6 +176,8 @@ export const AUDIT_ACCEPTED_MAX = 8_000_000;
 export const AUDIT_INDEX_ROWS_MAX = 2_000_000;
 /** Times that the counters are held against the journal while work goes on; one at rest is enough. */
 export const AUDIT_SAMPLES_MAX = 20;
+/** Times that every nsqd must be found empty before an investment without an outcome is called lost. */
+export const AUDIT_NSQ_LOOKS = 3;
 /** Outcomes that an audit asks the ledger for at a time: some milliseconds of the ledger's only thread. */
 export const AUDIT_LEDGER_PAGE = 2_000;
 /** An answer of the ledger's admin port to an audit; a page of outcomes stays far below. */
@@ -270,9 +271,8 @@ export const NSQ_LOOKUP_MS = 5_000;
 export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
 /** An answer of nsqlookupd: some hundred bytes for each nsqd. */
 export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
-/** What nsqd tells of its topics and channels: some hundred bytes for each. */
-export const NSQ_STATS_BYTES_MAX = 16_777_216;
-
+/** What nsqd or etcd tells of itself over HTTP: some hundred bytes for each channel, some hundred KiB of metrics. */
+export const ENGINE_ANSWER_BYTES_MAX = 16_777_216;
 /** A dead letter keeps this much of its original: in base64, and with its reason, it must fit a message. */
 export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
 /** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
@@ -369,8 +369,6 @@ export const ETCD_RETRY_MS = 50;
 export const ETCD_CONFLICTS_MAX = 4;
 /** Locks of one transaction: etcd takes 128 operations, and the owner's key is one more condition. */
 export const ETCD_LOCKS_PER_TXN = 100;
-/** What a member of etcd tells of itself as metrics: some hundred KiB. */
-export const ETCD_METRICS_BYTES_MAX = 4_194_304;
 /** Lease of a node, by default: a node that is not heard of for so long loses its rounds. */
 export const LEASE_TTL_S = 10;
 /** The shortest that etcd gives with its default election timeout, and the longest that anyone would wait for. */

@@ -6,6 +6,7 @@
 //   index      as of its own mark, which the walk through the journal passes (workers/audit-index.ts)
 //   counters   within what the journal shows to have been on its way at that moment (audit-counters.ts)
 //   watermark  read before the durable sequence, which only grows
+//   nsq        between two readings of what was published and has no outcome (audit-nsq.ts)
 //   rows       up to what was replicated before they are read (row-compare.ts, in the replicator thread)
 //   ledger     between two readings of the journal (workers/audit-ledger.ts)
 //
@@ -24,6 +25,7 @@ import type { TotalsAt } from '../workers/upkeep-protocol.js';
 import type { AuditRunner } from './admin-ops.js';
 import { compareCounters, sampleCounters, sequencesOf } from './audit-counters.js';
 import { checkBooks, readLedger } from './audit-ledger.js';
+import { type NsqSources, readNsq } from './audit-nsq.js';
 import { type AuditCourse, auditReport, type EdgeAuditReport } from './audit-report.js';
 import { checkWatermark } from './audit-watermark.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -45,6 +47,8 @@ export interface EdgeAuditModules {
   readonly epoch: number;
   /** The rows in Cassandra; null without it. */
   readonly rows: Pick<ReplicatorClient, 'compare'> | null;
+  /** NSQ; null without it. */
+  readonly nsq: NsqSources | null;
   readonly logger: Logger;
 }
 
@@ -85,6 +89,7 @@ export class EdgeAudit implements AuditRunner {
     const catchUp = async (): Promise<void> => {
       await this.#scan(head.durableSequence, []);
     };
+    const nsq = this.#modules.nsq === null ? null : await readNsq(this.#modules.nsq, findings);
     const rows = first === null ? null : await this.#compareRows(findings);
     const read = first === null ? null : await readLedger({ client, upkeep, catchUp });
     await catchUp();
@@ -99,6 +104,7 @@ export class EdgeAudit implements AuditRunner {
       end,
       findings,
       counters,
+      nsq,
       rows,
       watermark: checkWatermark(earlier, later, own, findings),
       ledgerUrl: config.ledgerUrl,

@@ -17,6 +17,8 @@ export type FindingKind =
   | 'index-totals'
   | 'index-row'
   | 'queue-depth'
+  | 'nsq-lost'
+  | 'nsq-dead-letters'
   | 'rows-missing'
   | 'rows-differ'
   | 'rows-epoch'

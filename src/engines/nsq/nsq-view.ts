@@ -5,10 +5,10 @@
 // is looked for at the port that goes with nsqd's default one; of any other it is not known where its HTTP port is.
 
 import {
+  ENGINE_ANSWER_BYTES_MAX,
   NSQ_LOOKUP_BYTES_MAX,
   NSQ_LOOKUP_TIMEOUT_MS,
   NSQ_NSQDS_MAX,
-  NSQ_STATS_BYTES_MAX,
 } from '../../core/limits.js';
 import { err, ok, type Result } from '../../core/result.js';
 import { BoundedHttp } from '../bounded-http.js';
@@ -186,7 +186,7 @@ async function askNsqd(http: BoundedHttp, url: string): Promise<Result<Seen, str
     return err(`it does not answer like an nsqd (${info.value.status})`);
   const answer = await http.get(
     `${url}/stats?format=json&include_clients=false&include_mem=false`,
-    NSQ_STATS_BYTES_MAX,
+    ENGINE_ANSWER_BYTES_MAX,
   );
   if (!answer.ok) return answer;
   const { health, topics } = objectOf(answer.value.text);
