@@ -302,6 +302,9 @@ assert(NSQ_MESSAGE_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX, 'what fits the embedded 
 // --- Ledger ------------------------------------------------------------------------------------------------
 /** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
 export const LEDGER_GROUP_MAX = 256;
+/** Deaths over one investment alone before it is put in quarantine, and how many may be there: more are not the cause. */
+export const LEDGER_DEATHS_MAX = 3;
+export const LEDGER_QUARANTINE_MAX = 64;
 /** The token bucket holds this much time of its rate (and at least one): the bank must not feel a burst. */
 export const LEDGER_BURST_MS = 100;
 /** Balance changes sent at a time from the outbox. */

@@ -23,6 +23,7 @@ async function lost(
   views: readonly NsqView[],
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>> = before,
+  quarantined: readonly string[] = [],
 ): Promise<readonly (string | undefined)[]> {
   const findings = new Findings();
   const looks = [...views];
@@ -32,6 +33,7 @@ async function lost(
       look: async () => looks.shift() ?? view(),
       published: () => new Map(Object.entries(outbox.shift() ?? after)),
     },
+    quarantined,
     findings,
   );
   return findings.all().list.map(({ investment }) => investment);
@@ -40,6 +42,7 @@ async function lost(
 test('published, and nowhere to be found: each is named', async () => {
   assert.deepEqual(await lost([], { a: 1, b: 3 }), ['a', 'b']);
   assert.deepEqual(await lost([], {}), []);
+  assert.deepEqual(await lost([], { a: 1, b: 1 }, undefined, ['a']), ['b'], 'the ledger has put it away');
 });
 
 test('what is on the way anywhere, or was missed by one look only, is not lost', async () => {

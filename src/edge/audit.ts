@@ -24,7 +24,7 @@ import type { JournalHead } from '../workers/journal-head.js';
 import type { TotalsAt } from '../workers/upkeep-protocol.js';
 import type { AuditRunner } from './admin-ops.js';
 import { compareCounters, sampleCounters, sequencesOf } from './audit-counters.js';
-import { checkBooks, readLedger } from './audit-ledger.js';
+import { checkBooks, noteQuarantined, readLedger } from './audit-ledger.js';
 import { type NsqSources, readNsq } from './audit-nsq.js';
 import { type AuditCourse, auditReport, type EdgeAuditReport } from './audit-report.js';
 import { checkWatermark } from './audit-watermark.js';
@@ -89,14 +89,18 @@ export class EdgeAudit implements AuditRunner {
     const catchUp = async (): Promise<void> => {
       await this.#scan(head.durableSequence, []);
     };
-    const nsq = this.#modules.nsq === null ? null : await readNsq(this.#modules.nsq, findings);
     const rows = first === null ? null : await this.#compareRows(findings);
     const read = first === null ? null : await readLedger({ client, upkeep, catchUp });
+    const quarantined = read?.ok === true ? read.value.quarantined.map(({ id }) => id) : [];
+    const nsq = this.#modules.nsq === null ? null : await readNsq(this.#modules.nsq, quarantined, findings);
     await catchUp();
     const later = await watermark();
     const end = await upkeep.run({ kind: 'audit-finish', ledgerWhole: read?.ok === true });
     findings.merge(end.findings);
-    if (read?.ok === true) checkBooks(read.value, end.ledger, findings);
+    if (read?.ok === true) {
+      noteQuarantined(read.value, findings);
+      checkBooks(read.value, end.ledger, findings);
+    }
     const own = { journalId: head.journalId, epoch, durable: head.durableSequence };
     return {
       atMs: nowMs(),

@@ -32,6 +32,7 @@ export type FindingKind =
   | 'ledger-differs'
   | 'ledger-twice'
   | 'ledger-missing'
+  | 'ledger-quarantined'
   | 'books-sum'
   | 'books-escrow'
   | 'books-settled'
