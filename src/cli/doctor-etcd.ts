@@ -5,6 +5,7 @@ import type { Config } from '../core/config.js';
 import { ENGINE_ANSWER_BYTES_MAX, ETCD_CALL_MS } from '../core/limits.js';
 import { BoundedHttp } from '../engines/bounded-http.js';
 import {
+  type CallOptions,
   type ClusterState,
   EtcdClient,
   type EtcdSettings,
@@ -41,11 +42,13 @@ export async function etcdFindings(config: Config): Promise<Finding[]> {
   const endpoints = reached.map(({ endpoint }) => endpoint);
   const client = new EtcdClient({ ...settings.value, endpoints });
   try {
-    const cluster = await client.cluster();
+    // Each endpoint once: who asks for a doctor does not want to wait.
+    const once = { attempts: endpoints.length };
+    const cluster = await client.cluster(once);
     return [
       ...findings,
       ...(cluster.ok ? clusterFindings(cluster.value, config.etcd.length) : [unreadable(cluster.error)]),
-      ...(await keyFindings(client, new EtcdKeys(config.cluster), settings.value)),
+      ...(await keyFindings(client, new EtcdKeys(config.cluster), settings.value, once)),
     ];
   } finally {
     client.close();
@@ -65,7 +68,7 @@ async function look(endpoint: string, settings: EtcdSettings): Promise<Member> {
   const client = new EtcdClient({ ...settings, endpoints: [endpoint] });
   const http = new BoundedHttp(ETCD_CALL_MS, settings.tls);
   try {
-    const status = await client.status();
+    const status = await client.status({ attempts: 1 });
     if (!status.ok) {
       const isRefused = status.error.code === 'refused';
       return { endpoint, status: status.error.message, isRefused, quotaBytes: 0, clockSkewMs: Number.NaN };
@@ -138,7 +141,10 @@ function clockFinding(endpoint: string, skewMs: number): Finding {
 function clusterFindings({ members, alarms }: ClusterState, configured: number): Finding[] {
   const findings = alarms.map(alarmFinding);
   const voters = members.filter(({ isLearner }) => !isLearner).length;
-  const names = members.map(({ name }) => (name === '' ? '(not started)' : name)).join(', ');
+  const names = members
+    .map(({ name }) => (name === '' ? '(not started)' : name))
+    .toSorted()
+    .join(', ');
   const detail = `${voters} members: ${names}`;
   if (voters < MEMBERS_WANTED) {
     const fix = `run ${MEMBERS_WANTED} members on hosts of their own`;
@@ -179,14 +185,22 @@ const unreadable = ({ message }: { readonly message: string }): Finding =>
   bad('etcd members', message, 'most of the members must be there: start them');
 
 /** Whether we may read and write our keys, asked by a transaction that is never made; and who owns what. */
-async function keyFindings(client: EtcdClient, keys: EtcdKeys, settings: EtcdSettings): Promise<Finding[]> {
+async function keyFindings(
+  client: EtcdClient,
+  keys: EtcdKeys,
+  settings: EtcdSettings,
+  once: CallOptions,
+): Promise<Finding[]> {
   const key = keys.epoch('edge');
-  const asked = await client.txn({
-    // Nothing is absent and has a value.
-    when: [{ absent: key }, { key, value: 'never' }],
-    change: [{ put: key, value: 'never' }],
-    otherwise: [{ get: keys.owner('edge') }, { get: keys.owner('ledger') }],
-  });
+  const asked = await client.txn(
+    {
+      // Nothing is absent and has a value.
+      when: [{ absent: key }, { key, value: 'never' }],
+      change: [{ put: key, value: 'never' }],
+      otherwise: [{ get: keys.owner('edge') }, { get: keys.owner('ledger') }],
+    },
+    once,
+  );
   if (!asked.ok) {
     const isRefused = asked.error.code === 'refused';
     const fix = isRefused
