@@ -2,7 +2,7 @@
 // there, and who owns the rounds and the books. Nothing is written.
 
 import type { Config } from '../core/config.js';
-import { ENGINE_ANSWER_BYTES_MAX, ETCD_CALL_MS } from '../core/limits.js';
+import { CLI_ANSWER_BYTES_MAX, ETCD_CALL_MS } from '../core/limits.js';
 import { BoundedHttp } from '../engines/bounded-http.js';
 import {
   type CallOptions,
@@ -74,7 +74,7 @@ async function look(endpoint: string, settings: EtcdSettings): Promise<Member> {
       return { endpoint, status: status.error.message, isRefused, quotaBytes: 0, clockSkewMs: Number.NaN };
     }
     const url = `${settings.tls === null ? 'http' : 'https'}://${endpoint}/metrics`;
-    const metrics = await http.get(url, ENGINE_ANSWER_BYTES_MAX);
+    const metrics = await http.get(url, CLI_ANSWER_BYTES_MAX);
     const told = metrics.ok
       ? /^etcd_server_quota_backend_bytes ([\d.e+]+)$/m.exec(metrics.value.text)?.[1]
       : undefined;

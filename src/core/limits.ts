@@ -176,8 +176,6 @@ export const AUDIT_ACCEPTED_MAX = 8_000_000;
 export const AUDIT_INDEX_ROWS_MAX = 2_000_000;
 /** Times that the counters are held against the journal while work goes on; one at rest is enough. */
 export const AUDIT_SAMPLES_MAX = 20;
-/** Times that every nsqd must be found empty before an investment without an outcome is called lost. */
-export const AUDIT_NSQ_LOOKS = 3;
 /** Outcomes that an audit asks the ledger for at a time: some milliseconds of the ledger's only thread. */
 export const AUDIT_LEDGER_PAGE = 2_000;
 /** An answer of the ledger's admin port to an audit; a page of outcomes stays far below. */
@@ -262,7 +260,7 @@ export const NSQ_STABLE_MS = 5_000;
 export const NSQ_MESSAGE_TIMEOUT_MS = 15_000;
 /** The longest delay of a requeue: nsqd's default of --max-req-timeout. */
 export const NSQ_REQUEUE_MAX_MS = 3_600_000;
-/** What nsqd sends in one frame; a peer that announces more is not an nsqd. */
+/** What nsqd sends in one frame, or tells over HTTP of its channels; a peer that announces more is not an nsqd. */
 export const NSQ_FRAME_BYTES_MAX = 16_777_216;
 /** nsqds of one cluster; each costs a connection per topic. */
 export const NSQ_NSQDS_MAX = 64;
@@ -271,8 +269,6 @@ export const NSQ_LOOKUP_MS = 5_000;
 export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
 /** An answer of nsqlookupd: some hundred bytes for each nsqd. */
 export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
-/** What nsqd or etcd tells of itself over HTTP: some hundred bytes for each channel, some hundred KiB of metrics. */
-export const ENGINE_ANSWER_BYTES_MAX = 16_777_216;
 /** A dead letter keeps this much of its original: in base64, and with its reason, it must fit a message. */
 export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
 /** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
@@ -495,7 +491,7 @@ export const IMPORT_CHUNK_LINES = 10_000;
 export const IMPORT_BAD_LINES_SHOWN = 20;
 /** Times that a chunk is sent again when its service is away or busy, before the import stops where it is. */
 export const IMPORT_RETRIES_MAX = 6;
-/** An answer that a command reads from an admin port: the longest list of differences stays far below. */
+/** An answer that a command reads from an admin port or an engine: the longest list of differences stays far below. */
 export const CLI_ANSWER_BYTES_MAX = 67_108_864;
 /** A command waits this long for an answer of an admin port; an audit reads the whole journal first. */
 export const CLI_REQUEST_TIMEOUT_MS = 600_000;

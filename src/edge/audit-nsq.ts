@@ -5,12 +5,11 @@
 // investment it is only to who takes it. And one that moves while nsqds are asked one after the other must not be
 // missed, neither between two nsqds nor from one topic to the next:
 //
-//   P1 published, no outcome ─ every nsqd is empty, AUDIT_NSQ_LOOKS times in a row ─ P2 the same, not published again
+//   P1 published, no outcome ─ every nsqd is empty, LOOKS times in a row ─ P2 the same, not published again
 //
 // A message moves to the outcomes once, and then its outcome is journaled. So one that the first look has missed on its
 // move is seen by the next, or is not in P2 any more.
 
-import { AUDIT_NSQ_LOOKS } from '../core/limits.js';
 import { TOPICS } from '../core/messages.js';
 import { deadTopic } from '../engines/dead-letters.js';
 import { type NsqView, topicSum } from '../engines/nsq/nsq-view.js';
@@ -30,6 +29,8 @@ export interface NsqCourse {
   readonly published: number;
 }
 
+/** Times that every nsqd must be found empty before an investment without an outcome is called lost. */
+const LOOKS = 3;
 const OURS = [TOPICS.investments, TOPICS.outcomes, TOPICS.balances];
 
 /** @param quarantined investments that the ledger takes from NSQ and does not try: nothing has lost them */
@@ -42,7 +43,7 @@ export async function readNsq(
   const view = await look();
   for (const topic of OURS) noteDeadLetters(view, deadTopic(topic), findings);
   let isEmpty = isWhole(view) && onTheWay(view) === 0;
-  for (let looks = 1; looks < AUDIT_NSQ_LOOKS && isEmpty && before.size > 0; looks++) {
+  for (let looks = 1; looks < LOOKS && isEmpty && before.size > 0; looks++) {
     const again = await look();
     isEmpty = isWhole(again) && onTheWay(again) === 0;
   }

@@ -5,7 +5,7 @@
 // is looked for at the port that goes with nsqd's default one; of any other it is not known where its HTTP port is.
 
 import {
-  ENGINE_ANSWER_BYTES_MAX,
+  NSQ_FRAME_BYTES_MAX,
   NSQ_LOOKUP_BYTES_MAX,
   NSQ_LOOKUP_TIMEOUT_MS,
   NSQ_NSQDS_MAX,
@@ -186,7 +186,7 @@ async function askNsqd(http: BoundedHttp, url: string): Promise<Result<Seen, str
     return err(`it does not answer like an nsqd (${info.value.status})`);
   const answer = await http.get(
     `${url}/stats?format=json&include_clients=false&include_mem=false`,
-    ENGINE_ANSWER_BYTES_MAX,
+    NSQ_FRAME_BYTES_MAX,
   );
   if (!answer.ok) return answer;
   const { health, topics } = objectOf(answer.value.text);
