@@ -10,7 +10,7 @@ import { printJson, printLine } from './output.js';
 const SPEC = {
   name: 'audit',
   positionals: [],
-  summary: 'Compare journal, queue, ledger and watermark; exit 1 if anything differs.',
+  summary: 'Compare journal, queue, NSQ, Cassandra, ledger and watermark; exit 1 if anything differs.',
   options: EDGE_OPTIONS,
 } as const;
 

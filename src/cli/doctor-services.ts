@@ -10,6 +10,8 @@ import { portInUse } from './ports.js';
 import { secretFile } from './secret.js';
 
 const PROBE_TIMEOUT_MS = 3_000;
+/** Metrics are the longest. */
+const PROBE_CHARS_MAX = 262_144;
 const OTHERS_MAY_READ = 0o077;
 
 /** The parts of the configuration that are right by themselves but cannot work here. */
@@ -58,6 +60,7 @@ export async function serviceFindings(config: Config): Promise<Finding[]> {
   return [
     await reachable('edge', adminUrl, config.sources.adminUrl !== 'default'),
     await reachable('ledger', ledgerUrl, config.sources.ledgerUrl !== 'default'),
+    ...(await quarantineFinding(ledgerUrl)),
     await portFinding('public port', host, port, `http://${publicHost}:${port}/v1/rounds`, 'OPENBELL_PORT'),
     await portFinding('admin port', adminHost, adminPort, `${adminUrl}/healthz`, 'OPENBELL_ADMIN_PORT'),
     await portFinding('ledger port', adminHost, ledgerPort, `${ledgerUrl}/healthz`, 'OPENBELL_LEDGER_PORT'),
@@ -74,7 +77,7 @@ async function probe(url: string): Promise<Probe | string> {
   try {
     const timeouts = { headersTimeout: PROBE_TIMEOUT_MS, bodyTimeout: PROBE_TIMEOUT_MS };
     const answer = await request(url, { ...timeouts, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    return { status: answer.statusCode, text: (await answer.body.text()).slice(0, 2_000) };
+    return { status: answer.statusCode, text: (await answer.body.text()).slice(0, PROBE_CHARS_MAX) };
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? errorText(error);
   }
@@ -109,5 +112,20 @@ async function reachable(service: 'edge' | 'ledger', baseUrl: string, isExpected
     return isExpected ? bad(service, detail, fix) : doubtful(service, detail, fix);
   }
   if (answer.status === 200) return good(service, `ready at ${baseUrl}`);
-  return bad(service, `not ready at ${baseUrl}: ${answer.text}`, `see the log of the ${service}`);
+  return bad(
+    service,
+    `not ready at ${baseUrl}: ${answer.text.slice(0, 2_000)}`,
+    `see the log of the ${service}`,
+  );
+}
+
+/** What the ledger has died over and tries no more; nothing while it does not tell. */
+async function quarantineFinding(ledgerUrl: string): Promise<Finding[]> {
+  const answer = await probe(`${ledgerUrl}/metrics`);
+  if (typeof answer === 'string') return [];
+  const count = /^openbell_ledger_quarantined_investments (\d+)$/m.exec(answer.text)?.[1];
+  if (count === undefined || count === '0') return [];
+  const detail = `the ledger has died over ${count} investments and tries them no more`;
+  const fix = '"openbell audit" names them; mend the cause, then "openbell replay --quarantined"';
+  return [doubtful('quarantine', detail, fix)];
 }

@@ -4,8 +4,10 @@ import { EXIT } from '../core/exit-codes.js';
 import { CONFIG_OPTION, JSON_OPTION, readArguments } from './arguments.js';
 import { cassandraFindings } from './doctor-cassandra.js';
 import { diskFindings } from './doctor-disk.js';
+import { etcdFindings } from './doctor-etcd.js';
 import { bad, type Finding } from './doctor-finding.js';
 import { clockFinding, hostFindings } from './doctor-host.js';
+import { nsqFindings } from './doctor-nsq.js';
 import { configFindings, serviceFindings } from './doctor-services.js';
 import { configProblems } from './load-config.js';
 import { printJson, printLine } from './output.js';
@@ -40,6 +42,8 @@ async function configuredFindings(file: string | undefined, env: NodeJS.ProcessE
     ...configFindings(config),
     clockFinding(config.dataDir, Date.now()),
     ...diskFindings(config.dataDir, config.journalSegmentBytes),
+    ...(await nsqFindings(config)),
+    ...(await etcdFindings(config)),
     ...(await cassandraFindings(config)),
     ...(await serviceFindings(config)),
   ];

@@ -89,6 +89,12 @@ export const SETTINGS = table({
   ack: setting('ACK', oneOf('journal', 'replicated'), 'text', '"journal" or "replicated"'),
   nsqd: setting('NSQD', listOf(addressSchema), 'list', ADDRESSES),
   nsqlookupd: setting('NSQLOOKUPD', listOf(addressSchema), 'list', ADDRESSES),
+  nsqdHttp: setting(
+    'NSQD_HTTP',
+    listOf(urlSchema),
+    'list',
+    `at most ${CONFIG_LIST_ITEMS_MAX} base URLs such as http://10.0.0.5:4151, separated by commas`,
+  ),
   nsqTlsCa: setting('NSQ_TLS_CA', textSchema, 'text', A_PEM_FILE),
   nsqTlsCert: setting('NSQ_TLS_CERT', textSchema, 'text', A_PEM_FILE),
   nsqTlsKey: setting('NSQ_TLS_KEY', textSchema, 'text', A_PEM_FILE),

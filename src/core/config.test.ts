@@ -36,6 +36,7 @@ test('the defaults are those of the contract', () => {
     ack: 'journal',
     nsqd: [],
     nsqlookupd: [],
+    nsqdHttp: [],
     nsqTlsCa: undefined,
     nsqTlsCert: undefined,
     nsqTlsKey: undefined,
@@ -107,6 +108,7 @@ test('every setting is read from its variable', () => {
     OPENBELL_ACK: 'replicated',
     OPENBELL_NSQD: '10.0.0.1:4150, 10.0.0.2:4150',
     OPENBELL_NSQLOOKUPD: '10.0.0.3:4161',
+    OPENBELL_NSQD_HTTP: 'http://10.0.0.1:4151/, https://10.0.0.2:4152',
     OPENBELL_NSQ_TLS_CA: '/etc/openbell/ca.pem',
     OPENBELL_NSQ_TLS_CERT: '/etc/openbell/cert.pem',
     OPENBELL_NSQ_TLS_KEY: '/etc/openbell/key.pem',
@@ -125,6 +127,7 @@ test('every setting is read from its variable', () => {
   assert.equal(config.investorBurst, 7);
   assert.deepEqual(config.nsqd, ['10.0.0.1:4150', '10.0.0.2:4150']);
   assert.deepEqual(config.nsqlookupd, ['10.0.0.3:4161']);
+  assert.deepEqual(config.nsqdHttp, ['http://10.0.0.1:4151', 'https://10.0.0.2:4152']);
   assert.deepEqual(
     [config.nsqTlsCa, config.nsqTlsCert, config.nsqTlsKey, config.nsqAuthSecret],
     ['/etc/openbell/ca.pem', '/etc/openbell/cert.pem', '/etc/openbell/key.pem', 'open-sesame'],

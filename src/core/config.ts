@@ -42,6 +42,8 @@ export interface Config {
   /** Outside engines as host:port; empty: the embedded part. */
   readonly nsqd: readonly string[];
   readonly nsqlookupd: readonly string[];
+  /** Base URLs of the nsqds' HTTP ports, for their depth; empty: those that are known otherwise. */
+  readonly nsqdHttp: readonly string[];
   /** PEM files; TLS to nsqd is on as soon as one of them is named. */
   readonly nsqTlsCa: string | undefined;
   readonly nsqTlsCert: string | undefined;
@@ -105,7 +107,6 @@ export interface ConfigInput {
   readonly hostName?: string | undefined;
 }
 
-/** The name of the variable behind a key, for messages. */
 /** The environment variable of a setting. */
 export function variableOf(key: ConfigKey): string {
   return SETTINGS[key].variable;
@@ -241,6 +242,7 @@ function withDefaults(
     ack: given.ack ?? 'journal',
     nsqd: list(given.nsqd),
     nsqlookupd: list(given.nsqlookupd),
+    nsqdHttp: list(given.nsqdHttp?.map((url) => parseUrl(url)?.origin ?? url)),
     nsqTlsCa: given.nsqTlsCa,
     nsqTlsCert: given.nsqTlsCert,
     nsqTlsKey: given.nsqTlsKey,

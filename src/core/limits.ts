@@ -102,7 +102,6 @@ assert(
   JOURNAL_SEGMENT_BYTES >= 4 * JOURNAL_FRAME_BYTES_MAX,
   'a segment must not be wasted by a frame that does not fit',
 );
-
 /** The frame of a full batch, with the room that its last row is asked for. */
 export const BATCH_FRAME_BYTES_MAX = 8192 + BATCH_REQUESTS_MAX * JOURNAL_ROW_BYTES_MAX;
 /** A shard keeps the rows that the index lacks in chunks of this size: large beside a frame, small beside a rush. */
@@ -265,7 +264,7 @@ export const NSQ_STABLE_MS = 5_000;
 export const NSQ_MESSAGE_TIMEOUT_MS = 15_000;
 /** The longest delay of a requeue: nsqd's default of --max-req-timeout. */
 export const NSQ_REQUEUE_MAX_MS = 3_600_000;
-/** What nsqd sends in one frame; a peer that announces more is not an nsqd. */
+/** What nsqd sends in one frame, or tells over HTTP of its channels; a peer that announces more is not an nsqd. */
 export const NSQ_FRAME_BYTES_MAX = 16_777_216;
 /** nsqds of one cluster; each costs a connection per topic. */
 export const NSQ_NSQDS_MAX = 64;
@@ -274,7 +273,6 @@ export const NSQ_LOOKUP_MS = 5_000;
 export const NSQ_LOOKUP_TIMEOUT_MS = 2_000;
 /** An answer of nsqlookupd: some hundred bytes for each nsqd. */
 export const NSQ_LOOKUP_BYTES_MAX = 1_048_576;
-
 /** A dead letter keeps this much of its original: in base64, and with its reason, it must fit a message. */
 export const DEAD_LETTER_BODY_BYTES_MAX = 524_288;
 /** A dead letter that could not be put aside is tried again after this, doubled up to the longest. */
@@ -304,6 +302,9 @@ assert(NSQ_MESSAGE_BYTES_MAX >= LINK_MESSAGE_BYTES_MAX, 'what fits the embedded 
 // --- Ledger ------------------------------------------------------------------------------------------------
 /** Investments settled by one transaction: bounds the work that one flush pays for and the pause it causes. */
 export const LEDGER_GROUP_MAX = 256;
+/** Deaths over one investment alone before it is put in quarantine, and how many may be there: more are not the cause. */
+export const LEDGER_DEATHS_MAX = 3;
+export const LEDGER_QUARANTINE_MAX = 64;
 /** The token bucket holds this much time of its rate (and at least one): the bank must not feel a burst. */
 export const LEDGER_BURST_MS = 100;
 /** Balance changes sent at a time from the outbox. */
@@ -494,7 +495,7 @@ export const IMPORT_CHUNK_LINES = 10_000;
 export const IMPORT_BAD_LINES_SHOWN = 20;
 /** Times that a chunk is sent again when its service is away or busy, before the import stops where it is. */
 export const IMPORT_RETRIES_MAX = 6;
-/** An answer that a command reads from an admin port: the longest list of differences stays far below. */
+/** An answer that a command reads from an admin port or an engine: the longest list of differences stays far below. */
 export const CLI_ANSWER_BYTES_MAX = 67_108_864;
 /** A command waits this long for an answer of an admin port; an audit reads the whole journal first. */
 export const CLI_REQUEST_TIMEOUT_MS = 600_000;

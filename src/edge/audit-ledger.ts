@@ -43,6 +43,14 @@ export async function readLedger({
   return ok(summary.value);
 }
 
+/** Names what the ledger has died over and tries no more. */
+export function noteQuarantined({ quarantined }: LedgerSummary, findings: Findings): void {
+  for (const { id, deaths, since } of quarantined) {
+    const detail = `in quarantine since ${since}: the ledger died ${deaths} times over it alone; mend the cause, then "openbell replay --quarantined"`;
+    findings.add({ kind: 'ledger-quarantined', investment: id, detail });
+  }
+}
+
 /** Checks that the books add up: by themselves, and with the outcomes that were told. */
 export function checkBooks(summary: LedgerSummary, tally: LedgerTally, findings: Findings): void {
   if (summary.entriesSum !== 0) {

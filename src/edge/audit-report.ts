@@ -3,6 +3,7 @@
 import type { Finding, Findings } from '../workers/audit-findings.js';
 import type { RoundTotals } from '../workers/journal-audit.js';
 import type { AuditEnd } from '../workers/upkeep-protocol.js';
+import { describeNsq, type NsqCourse } from './audit-nsq.js';
 import type { LedgerSummary } from './ledger-client.js';
 import type { RowsCompared } from './row-compare.js';
 
@@ -43,6 +44,8 @@ export interface AuditCourse {
   readonly findings: Findings;
   /** Null: not compared, because the journal has failed or is damaged. */
   readonly counters: { readonly rounds: number; readonly sequence: number; readonly isExact: boolean } | null;
+  /** Null: there is no NSQ. */
+  readonly nsq: NsqCourse | null;
   /** Null: there is no Cassandra, or the journal is damaged. A string: why its rows could not be read. */
   readonly rows: RowsCompared | string | null;
   readonly watermark: string;
@@ -56,6 +59,7 @@ export function auditReport(course: AuditCourse): EdgeAuditReport {
   const { end, findings } = course;
   const checks = [journalCheck(course), indexCheck(course), queueCheck(course)];
   if (course.counters !== null) checks.push(countersCheck(course, course.counters));
+  if (course.nsq !== null) checks.push(nsqCheck(course, course.nsq));
   if (course.rows !== null) checks.push(rowsCheck(course, course.rows));
   checks.push(check(findings, 'watermark', course.watermark));
   if (course.ledger !== null) checks.push(...ledgerChecks(course, course.ledger));
@@ -122,6 +126,11 @@ function countersCheck(
 ): AuditCheck {
   const how = isExact ? 'exact' : 'within what was on its way, for the journal never stood still';
   return check(findings, 'counters', `room and sums of ${rounds} rounds at sequence ${sequence}, ${how}`);
+}
+
+function nsqCheck({ findings }: AuditCourse, nsq: NsqCourse): AuditCheck {
+  const { ok, ...told } = check(findings, 'nsq', describeNsq(nsq));
+  return { ...told, ok: ok && nsq.view.unread.length === 0 };
 }
 
 function rowsCheck({ findings, end }: AuditCourse, rows: RowsCompared | string): AuditCheck {

@@ -6,6 +6,7 @@
 //   index      as of its own mark, which the walk through the journal passes (workers/audit-index.ts)
 //   counters   within what the journal shows to have been on its way at that moment (audit-counters.ts)
 //   watermark  read before the durable sequence, which only grows
+//   nsq        between two readings of what was published and has no outcome (audit-nsq.ts)
 //   rows       up to what was replicated before they are read (row-compare.ts, in the replicator thread)
 //   ledger     between two readings of the journal (workers/audit-ledger.ts)
 //
@@ -23,7 +24,8 @@ import type { JournalHead } from '../workers/journal-head.js';
 import type { TotalsAt } from '../workers/upkeep-protocol.js';
 import type { AuditRunner } from './admin-ops.js';
 import { compareCounters, sampleCounters, sequencesOf } from './audit-counters.js';
-import { checkBooks, readLedger } from './audit-ledger.js';
+import { checkBooks, noteQuarantined, readLedger } from './audit-ledger.js';
+import { type NsqSources, readNsq } from './audit-nsq.js';
 import { type AuditCourse, auditReport, type EdgeAuditReport } from './audit-report.js';
 import { checkWatermark } from './audit-watermark.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -45,6 +47,8 @@ export interface EdgeAuditModules {
   readonly epoch: number;
   /** The rows in Cassandra; null without it. */
   readonly rows: Pick<ReplicatorClient, 'compare'> | null;
+  /** NSQ; null without it. */
+  readonly nsq: NsqSources | null;
   readonly logger: Logger;
 }
 
@@ -87,11 +91,16 @@ export class EdgeAudit implements AuditRunner {
     };
     const rows = first === null ? null : await this.#compareRows(findings);
     const read = first === null ? null : await readLedger({ client, upkeep, catchUp });
+    const quarantined = read?.ok === true ? read.value.quarantined.map(({ id }) => id) : [];
+    const nsq = this.#modules.nsq === null ? null : await readNsq(this.#modules.nsq, quarantined, findings);
     await catchUp();
     const later = await watermark();
     const end = await upkeep.run({ kind: 'audit-finish', ledgerWhole: read?.ok === true });
     findings.merge(end.findings);
-    if (read?.ok === true) checkBooks(read.value, end.ledger, findings);
+    if (read?.ok === true) {
+      noteQuarantined(read.value, findings);
+      checkBooks(read.value, end.ledger, findings);
+    }
     const own = { journalId: head.journalId, epoch, durable: head.durableSequence };
     return {
       atMs: nowMs(),
@@ -99,6 +108,7 @@ export class EdgeAudit implements AuditRunner {
       end,
       findings,
       counters,
+      nsq,
       rows,
       watermark: checkWatermark(earlier, later, own, findings),
       ledgerUrl: config.ledgerUrl,

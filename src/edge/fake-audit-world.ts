@@ -62,6 +62,8 @@ export class AuditWorld {
   watermark: Watermark | null = null;
   /** The rows in Cassandra; null without it. */
   rows: EdgeAuditModules['rows'] = null;
+  /** NSQ; null without it. */
+  nsq: EdgeAuditModules['nsq'] = null;
   /** Called wherever an audit waits: there the world may go on. */
   onPause: () => Promise<void> = async () => undefined;
   readonly #root: string;
@@ -258,6 +260,7 @@ export class AuditWorld {
       },
       upkeep: { run: (task) => this.upkeep(task) },
       rows: this.rows,
+      nsq: this.nsq,
       counters: this.counters,
       head: this.head,
       rounds: { list: () => [this.round] },

@@ -27,6 +27,8 @@ export interface LedgerSummary {
   readonly entriesSum: number;
   /** What a check of every account and entry has found; null when the ledger made none. */
   readonly faults: readonly { readonly invariant: string; readonly detail: string }[] | null;
+  /** Investments that it has died over and tries no more. */
+  readonly quarantined: readonly { readonly id: string; readonly deaths: number; readonly since: string }[];
 }
 
 export type LedgerClientConfig = Pick<
@@ -122,11 +124,12 @@ function readSummary(body: Uint8Array): LedgerSummary | null {
   } catch {
     return null;
   }
-  const { rounds, outcomes, entriesSum, faults } = value ?? {};
+  const { rounds, outcomes, entriesSum, faults, quarantined = [] } = value ?? {};
   if (!Array.isArray(rounds) || !Number.isSafeInteger(outcomes) || typeof entriesSum !== 'number')
     return null;
   const isRound = (round: Partial<LedgerRound>): boolean =>
     typeof round?.round === 'string' && ROUND_NUMBERS.every((name) => Number.isSafeInteger(round[name]));
   if (!rounds.every(isRound) || (faults !== undefined && !Array.isArray(faults))) return null;
-  return { rounds, outcomes: outcomes ?? 0, entriesSum, faults: faults ?? null };
+  if (!Array.isArray(quarantined)) return null;
+  return { rounds, outcomes: outcomes ?? 0, entriesSum, faults: faults ?? null, quarantined };
 }

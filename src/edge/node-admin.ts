@@ -2,15 +2,18 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
+import { InvestmentIds } from '../core/ids.js';
 import type { Problem } from '../core/problem.js';
 import { err, ok, type Result } from '../core/result.js';
 import { TokenVerifier } from '../core/token.js';
+import { viewNsq } from '../engines/nsq/nsq-view.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import type { InvestorBalances } from './admin-investors.js';
 import type { ReplayedRows } from './admin-ops.js';
 import { edgeAdminRoutes } from './admin-routes.js';
 import { EdgeAudit } from './audit.js';
+import type { NsqSources } from './audit-nsq.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import type { IndexerClient } from './indexer-client.js';
 import { metricSources } from './metric-sources.js';
@@ -73,6 +76,7 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
         watermark: () => state.store.read(),
         epoch,
         rows: parts.replication?.client ?? null,
+        nsq: nsqSources(parts, new InvestmentIds(state.recovered.lineage), config),
         logger,
       }),
       replayer: {
@@ -86,6 +90,14 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
       investors: cachedBalances(indexer),
     }),
   });
+}
+
+function nsqSources({ nsq, outbox }: NodeParts, ids: InvestmentIds, { nsqdHttp }: Config): NsqSources | null {
+  if (nsq === null) return null;
+  return {
+    look: () => viewNsq(nsq, nsqdHttp),
+    published: () => new Map([...outbox.taken()].map(([sequence, times]) => [ids.idOf(sequence), times])),
+  };
 }
 
 /** Writes again what Cassandra lacks of the journal, or only looks; null without Cassandra. */

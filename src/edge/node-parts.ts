@@ -40,6 +40,8 @@ export interface NodeParts {
   readonly views: RoundViews;
   readonly registry: LiveRegistry;
   readonly bus: Bus;
+  /** Null: the embedded link. */
+  readonly nsq: NsqSettings | null;
   readonly deadLetters: DeadLetters;
   readonly outbox: OutboxPublisher;
   readonly intake: OutcomeIntake;
@@ -234,6 +236,7 @@ export function makeParts(
     views,
     registry,
     bus,
+    nsq: nsq ?? null,
     deadLetters,
     outbox,
     intake,

@@ -61,6 +61,13 @@ export class OutboxPublisher {
     return this.#republished;
   }
 
+  /** How often the bus has taken charge of each unconfirmed one that is not being published now, by sequence. */
+  *taken(): Iterable<readonly [sequence: number, times: number]> {
+    for (const [sequence, { taken, inFlight }] of this.#unconfirmed) {
+      if (taken > 0 && !inFlight) yield [sequence, taken];
+    }
+  }
+
   /** When the oldest unconfirmed one was accepted, in milliseconds since the epoch; null when there is none. */
   get oldestAcceptedAtMs(): number | null {
     for (const { acceptedAtMs } of this.#unconfirmed.values()) return acceptedAtMs;

@@ -12,7 +12,7 @@ import { NsqBus } from './nsq/nsq-bus.js';
 import type { NsqSettings, NsqTls } from './nsq/nsq-settings.js';
 
 /** How the processes of one node share NSQ's topics: each side has a channel of its own. */
-const CHANNELS = { edge: 'edge', ledger: 'ledger' } as const;
+export const CHANNELS = { edge: 'edge', ledger: 'ledger' } as const;
 
 type NsqConfig = Pick<
   Config,

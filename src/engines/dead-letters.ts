@@ -68,17 +68,18 @@ export class DeadLetters {
 
   /** Puts the message aside and finishes it; it is requeued when that cannot be done now, and then comes here again. */
   bury(topic: string, message: Message, reason: DeadReason, detail: string): void {
-    void this.#bury(topic, message, reason, detail);
+    void this.buried(topic, message, reason, detail);
   }
 
-  async #bury(topic: string, message: Message, reason: DeadReason, detail: string): Promise<void> {
+  /** The same; resolves to whether it is done with, as far as it can be. */
+  async buried(topic: string, message: Message, reason: DeadReason, detail: string): Promise<boolean> {
     const { bus, logger, nowMs } = this.#modules;
     const { attempts, body } = message;
     const about = { topic, reason, detail, attempts };
     if (!bus.keepsMessages) {
       logger.error(about, 'a message is dropped');
       this.#end(message, reason, true);
-      return;
+      return true;
     }
     const kept = Buffer.from(
       body.buffer,
@@ -101,7 +102,9 @@ export class DeadLetters {
     } else {
       const waitMs = DEAD_LETTER_RETRY_MIN_MS * 2 ** Math.min(attempts - 1, 16);
       message.requeue(Math.min(DEAD_LETTER_RETRY_MAX_MS, waitMs));
+      return false;
     }
+    return true;
   }
 
   #end(message: Message, reason: DeadReason, isLost: boolean): void {

@@ -14,11 +14,13 @@ import { type MemberRule, readJsonObject } from '../http/json-body.js';
 import { content, json, malformed, problem, refusal } from '../http/responses.js';
 import { accountKind } from './accounts.js';
 import type { LedgerMetrics } from './metrics.js';
+import type { Quarantine } from './quarantine.js';
 import type { LedgerStore, Refusal, TransferRequest } from './store.js';
 
 export interface LedgerAdminModules {
   readonly store: LedgerStore;
   readonly metrics: LedgerMetrics;
+  readonly quarantine: Pick<Quarantine, 'list' | 'release'>;
   /** Investments in hand, by round. */
   readonly backlogByRound: () => ReadonlyMap<string, number>;
   /** What keeps the ledger from settling; empty when it is ready. */
@@ -63,6 +65,12 @@ export function ledgerAdminRoutes(modules: LedgerAdminModules): readonly AdminRo
       access: 'admin',
       deadlineMs: VERIFY_DEADLINE_MS,
       handler: (request) => summary(modules, request),
+    },
+    {
+      method: 'POST',
+      path: '/admin/v1/quarantine/release',
+      access: 'admin',
+      handler: (request) => release(modules, request),
     },
     {
       method: 'GET',
@@ -158,8 +166,18 @@ async function summary(modules: LedgerAdminModules, request: AdminRequest): Prom
     rounds: known,
     ...totals,
     backlog: backlogSum,
+    quarantined: modules.quarantine.list(),
     ...(faults === undefined ? {} : { faults: faults.value }),
   });
+}
+
+const RELEASE_RULES = { id: { check: isVisibleId, expected: 'an investment id', optional: true } } as const;
+
+/** Lets one investment out of the quarantine, or all of them: what is published of them from now on is tried again. */
+function release({ quarantine }: LedgerAdminModules, { body }: AdminRequest): AdminResponse {
+  const read = body.byteLength === 0 ? null : readJsonObject<{ id?: string }>(body, RELEASE_RULES);
+  if (read !== null && !read.ok) return malformed(read.error.detail, read.error.pointer);
+  return json({ released: quarantine.release(read?.value.id ?? null) });
 }
 
 async function listOutcomes({ store }: LedgerAdminModules, request: AdminRequest): Promise<AdminResponse> {

@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { EXIT } from '../core/exit-codes.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { Coordination, Tenure } from '../engines/coordination.js';
+import type { Ownership } from '../engines/ownership.js';
 import { awaitOwnership, type GivenUp } from '../engines/standby.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { startWaitingServer } from '../http/waiting-server.js';
 import type { LedgerOptions, LedgerStartFailure } from './main.js';
+import type { LedgerStore } from './store.js';
 
 const EXIT_OF = {
   stopped: EXIT.done,
@@ -56,4 +58,17 @@ export async function claimBooks(
   await (server as AdminServer | null)?.close();
   if (owned.ok) return owned;
   return err({ message: owned.error.message, exitCode: EXIT_OF[owned.error.code] });
+}
+
+/** Puts the token of this owner into the books, above every one that they have seen; nothing where nobody else may come. */
+export async function claimStore(
+  store: Pick<LedgerStore, 'fencingToken' | 'claim'>,
+  ownership: Ownership,
+  isShared: boolean,
+): Promise<Result<void, LedgerStartFailure>> {
+  if (!isShared) return ok(undefined);
+  const raised = await ownership.raiseAbove(await store.fencingToken());
+  if (!raised.ok) return err({ exitCode: EXIT.tryAgain, message: raised.error });
+  const claimed = await store.claim(ownership.epoch);
+  return claimed.ok ? claimed : err({ exitCode: EXIT.tryAgain, message: claimed.error.message });
 }

@@ -96,6 +96,7 @@ test('an investment comes in by the link, its outcome goes out, and the books sa
     entriesSum: 0,
     balancesQueued: 0,
     backlog: 0,
+    quarantined: [],
     faults: [],
   });
   const { body: page } = await call(ledger, '/admin/v1/outcomes?limit=2');

@@ -21,11 +21,13 @@ import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import { ledgerAdminRoutes } from './admin-routes.js';
 import { BalanceSender } from './balance-sender.js';
-import { claimBooks } from './claim.js';
+import { claimBooks, claimStore } from './claim.js';
 import { openLmdbLedgerStore } from './lmdb-store.js';
 import { lockedSettle } from './locked-settle.js';
 import { LedgerMetrics } from './metrics.js';
 import { Processor } from './processor.js';
+import { Quarantine } from './quarantine.js';
+import { quarantinedSettle, quarantineGate } from './quarantined-settle.js';
 import type { LedgerStore, StoreFailure } from './store.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -126,7 +128,7 @@ async function startLocked(
 ): Promise<Result<RunningLedger, LedgerStartFailure>> {
   const store = await (options.openStore ?? lmdbStore(directory))();
   if (!store.ok) return store;
-  const claimed = await claimStore(store.value, owned);
+  const claimed = await claimStore(store.value, owned.tenure.ownership, owned.isShared);
   if (!claimed.ok) {
     await store.value.close();
     return claimed;
@@ -136,9 +138,11 @@ async function startLocked(
     await store.value.close();
     return err({ exitCode: EXIT.unavailable, message: bus.error });
   }
-  const ledger = new Ledger(options, { store: store.value, bus: bus.value, owned, logger });
+  const quarantine = new Quarantine({ directory, logger, nowMs: Date.now });
+  const ledger = new Ledger(options, { store: store.value, bus: bus.value, quarantine, owned, logger });
   const listening = await ledger.listen();
   if (!listening.ok) {
+    quarantine.close();
     await bus.value.close();
     await store.value.close();
     return err({ exitCode: EXIT.tryAgain, message: listening.error });
@@ -155,22 +159,10 @@ const lmdbStore = (directory: string): OpenStore => {
   };
 };
 
-/** Puts the token of this owner into the books, above every one that they have seen. */
-async function claimStore(
-  store: LedgerStore,
-  { tenure, isShared }: Owned,
-): Promise<Result<void, LedgerStartFailure>> {
-  if (!isShared) return ok(undefined);
-  const { ownership } = tenure;
-  const raised = await ownership.raiseAbove(await store.fencingToken());
-  if (!raised.ok) return err({ exitCode: EXIT.tryAgain, message: raised.error });
-  const claimed = await store.claim(ownership.epoch);
-  return claimed.ok ? claimed : err({ exitCode: EXIT.tryAgain, message: claimed.error.message });
-}
-
 interface LedgerModules {
   readonly store: LedgerStore;
   readonly bus: Bus;
+  readonly quarantine: Quarantine;
   readonly owned: Owned;
   readonly logger: Logger;
 }
@@ -192,7 +184,7 @@ class Ledger implements RunningLedger {
   constructor(options: LedgerOptions, modules: LedgerModules) {
     this.#options = options;
     this.#modules = modules;
-    const { store, bus, owned, logger } = modules;
+    const { store, bus, quarantine, owned, logger } = modules;
     const { ownership, locks } = owned.tenure;
     let onFatal: ((failure: StoreFailure) => void) | undefined;
     this.failed = new Promise((resolve) => {
@@ -211,7 +203,7 @@ class Ledger implements RunningLedger {
     const owns = (): boolean => !ownership.word.expired(process.hrtime.bigint());
     this.#deadLetters = new DeadLetters({ bus, logger, nowMs: Date.now });
     this.#processor = new Processor({
-      store: lockedSettle({ store, locks, owns }),
+      store: quarantinedSettle(lockedSettle({ store, locks, owns }), quarantine),
       publisher: bus,
       deadLetters: this.#deadLetters,
       bucket: new TokenBucket(options.ratePerS, () => performance.now()),
@@ -232,6 +224,7 @@ class Ledger implements RunningLedger {
     const routes = ledgerAdminRoutes({
       store: this.#modules.store,
       metrics: this.#metrics,
+      quarantine: this.#modules.quarantine,
       backlogByRound: () => this.#processor.backlogByRound(),
       unready: () => this.#unready(),
       onBalancesQueued: () => this.#balances.kick(),
@@ -250,19 +243,22 @@ class Ledger implements RunningLedger {
 
   /** Begins to take messages. */
   open(): void {
-    const { store, bus } = this.#modules;
+    const { store, bus, quarantine } = this.#modules;
+    const deadLetters = this.#deadLetters;
     this.#metrics.watch({
       backlog: () => this.#processor.backlog,
       lagS: () => this.#processor.lagS(),
       bus,
-      deadLetters: this.#deadLetters,
+      deadLetters,
+      quarantined: () => quarantine.size,
       // A gauge without a value, rather than a wrong one, while the store is away.
       balancesQueued: async () => {
         const totals = await store.totals();
         return totals.ok ? totals.value.balancesQueued : Number.NaN;
       },
     });
-    const handler = this.#processor.accept.bind(this.#processor);
+    const accept = this.#processor.accept.bind(this.#processor);
+    const handler = quarantineGate({ quarantine, deadLetters, metrics: this.#metrics, accept });
     bus.subscribe(TOPICS.investments, handler, { maxInFlight: LINK_WINDOW_MESSAGES });
     this.#balances.kick();
     this.#phase = 'open';
@@ -274,9 +270,10 @@ class Ledger implements RunningLedger {
   }
 
   async #stop(): Promise<void> {
-    const { store, bus, owned, logger } = this.#modules;
+    const { store, bus, quarantine, owned, logger } = this.#modules;
     if (this.#phase !== 'failed') this.#phase = 'stopping';
     await this.#processor.stop();
+    quarantine.close();
     await this.#admin?.close();
     // The bus before the balances: a batch that is on its way ends with it, and stays in the outbox.
     this.#repeating.close();

@@ -11,6 +11,7 @@ async function scrape(): Promise<string> {
     backlog: () => 1,
     lagS: () => 2,
     balancesQueued: async () => 3,
+    quarantined: () => 18,
     bus: {
       connected: true,
       counts: {
@@ -32,6 +33,7 @@ test('what other parts count is told as it is', async () => {
   const lines = (await scrape()).split('\n');
   for (const line of [
     'openbell_ledger_backlog 1',
+    'openbell_ledger_quarantined_investments 18',
     'openbell_ledger_bus_connected 1',
     'openbell_ledger_bus_publishes_total{result="timeout"} 6',
     'openbell_ledger_bus_reconnects_total 10',

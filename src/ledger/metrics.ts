@@ -15,6 +15,8 @@ export interface LedgerGauges {
   readonly bus: Pick<Bus, 'connected' | 'counts'>;
   readonly deadLetters: Pick<DeadLetters, 'counts' | 'lost'>;
   balancesQueued(): Promise<number>;
+  /** Investments in quarantine. */
+  quarantined(): number;
 }
 
 const LOOP_RESOLUTION_MS = 10;
@@ -26,7 +28,8 @@ export type Processed =
   | 'replayed'
   | 'conflict'
   | 'stale'
-  | 'poison';
+  | 'poison'
+  | 'quarantined';
 
 const PROCESSED: readonly Processed[] = [
   'settled',
@@ -35,6 +38,7 @@ const PROCESSED: readonly Processed[] = [
   'conflict',
   'stale',
   'poison',
+  'quarantined',
 ];
 
 export class LedgerMetrics {
@@ -110,6 +114,11 @@ export class LedgerMetrics {
     this.#watchBus(gauges, gauge);
     gauge('openbell_ledger_balances_queued', 'Balance changes that the edge has not confirmed.', () =>
       gauges.balancesQueued(),
+    );
+    gauge(
+      'openbell_ledger_quarantined_investments',
+      'Investments that the ledger has died over and tries no more.',
+      () => gauges.quarantined(),
     );
     gauge(
       'openbell_ledger_event_loop_delay_seconds',

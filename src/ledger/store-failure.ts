@@ -11,9 +11,13 @@ export class FencedError extends Error {
   }
 }
 
+/** What the program throws when it is wrong itself. */
+const DEFECTS = ['AssertionError', 'TypeError', 'RangeError', 'ReferenceError'];
+
 /** After it nothing is tried again: the process ends and starts anew. */
 export const storeFailure = (error: unknown): StoreFailure => ({
   message: (error as Error).message,
   isFatal: true,
   isFenced: error instanceof FencedError,
+  isDefect: DEFECTS.some((name) => (error as Error).name === name),
 });

@@ -23,6 +23,8 @@ export interface StoreFailure {
   readonly isFatal: boolean;
   /** Another ledger has claimed the store, or this one's lease has run out. Then `isFatal` is true as well. */
   readonly isFenced: boolean;
+  /** True: neither the disk nor a peer has failed, but this program, over what it was given. Then `isFatal` is true as well. */
+  readonly isDefect?: boolean;
 }
 
 export interface EntryView {

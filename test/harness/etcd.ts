@@ -1,4 +1,4 @@
-// A real etcd for tests: one member with free ports and data of its own.
+// A real etcd for tests: one member, or several of one cluster, with free ports and data of their own.
 
 import { join } from 'node:path';
 import type { EngineTls } from './certificates.js';
@@ -20,8 +20,17 @@ export interface EtcdOptions {
   readonly quotaBackendBytes?: number;
   /** TLS for clients, and only TLS. */
   readonly tls?: EngineTls;
+  /** Its place in a cluster; alone when absent. */
+  readonly member?: EtcdMember;
   /** More flags. */
   readonly args?: readonly string[];
+}
+
+interface EtcdMember {
+  readonly name: string;
+  readonly peerPort: number;
+  /** `name=peer URL` of every member, itself too, separated by commas. */
+  readonly cluster: string;
 }
 
 export interface Etcd extends Engine {
@@ -33,18 +42,19 @@ export interface Etcd extends Engine {
 
 /** Starts an etcd and waits until it says that it is healthy. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
-  const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+  const [clientPort, freePort] = (await freePorts(2)) as [number, number];
   const { tls } = options;
+  const { name, peerPort, cluster } = options.member ?? alone(freePort);
   const clientAddress = `127.0.0.1:${clientPort}`;
   const clientUrl = `${tls ? 'https' : 'http'}://${clientAddress}`;
-  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const peerUrl = peerUrlOf(peerPort);
   const flags = [
-    '--name=test',
+    `--name=${name}`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
-    `--initial-cluster=test=${peerUrl}`,
+    `--initial-cluster=${cluster}`,
     '--logger=zap',
     ...(options.heartbeatIntervalMs === undefined
       ? []
@@ -70,6 +80,24 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     stopTimeoutMs: STOP_TIMEOUT_MS,
   });
   return Object.assign(engine, { clientUrl, clientAddress });
+}
+
+const peerUrlOf = (port: number): string => `http://127.0.0.1:${port}`;
+
+const alone = (peerPort: number): EtcdMember => ({
+  name: 'test',
+  peerPort,
+  cluster: `test=${peerUrlOf(peerPort)}`,
+});
+
+/** Starts so many members of one cluster, and waits until each says that it is healthy. */
+export async function startEtcdCluster(size: number): Promise<readonly Etcd[]> {
+  const ports = await freePorts(size);
+  const cluster = ports.map((port, at) => `member-${at}=${peerUrlOf(port)}`).join(',');
+  // Together: one alone waits for the others.
+  return Promise.all(
+    ports.map((peerPort, at) => startEtcd({ member: { name: `member-${at}`, peerPort, cluster } })),
+  );
 }
 
 function tlsFlags({ certificates, clientCertificate }: EngineTls): string[] {

@@ -30,6 +30,21 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+export interface MemberStatus {
+  readonly id: string;
+  readonly version: string;
+  /** Size of its database on disk. */
+  readonly dbBytes: number;
+  /** Id of the member that it takes for the leader; '0': it knows of none. */
+  readonly leader: string;
+}
+
+export interface ClusterState {
+  readonly members: readonly { readonly id: string; readonly name: string; readonly isLearner: boolean }[];
+  /** Names of etcd's alarms, such as `Nospace`. */
+  readonly alarms: readonly string[];
+}
+
 export type LeaseState = 'alive' | 'gone';
 
 /** A call is given up this long after its deadline, in case the client does not notice. */
@@ -95,6 +110,34 @@ export class EtcdClient {
         });
         stream.write({ ID: id });
       });
+    }, options);
+  }
+
+  /** What one member says of itself and of its cluster. */
+  status(options: CallOptions = {}): Promise<Result<MemberStatus, EtcdFailure>> {
+    return this.#call(async (client, deadline) => {
+      const { header, version, dbSize, leader } = await client.maintenance.status(deadline);
+      return { id: header.member_id, version, dbBytes: Number.parseInt(dbSize, 10), leader };
+    }, options);
+  }
+
+  /** Every member of the cluster, started or not, and the alarms that are raised. */
+  cluster(options: CallOptions = {}): Promise<Result<ClusterState, EtcdFailure>> {
+    return this.#call(async (client, deadline) => {
+      const { members } = await client.cluster.memberList({}, deadline);
+      const { alarms } = await client.maintenance.alarm({ action: 'Get', memberID: '0' }, deadline);
+      return {
+        members: members.map(({ ID, name, isLearner }) => ({ id: ID, name, isLearner })),
+        alarms: alarms.map(({ alarm }) => String(alarm)),
+      };
+    }, options);
+  }
+
+  /** Seconds that a lease has left; 0 or less when it is gone. */
+  leaseLeftS(id: string, options: CallOptions = {}): Promise<Result<number, EtcdFailure>> {
+    return this.#call(async (client, deadline) => {
+      const { TTL } = await client.leaseClient.leaseTimeToLive({ ID: id, keys: false }, deadline);
+      return Number.parseInt(TTL, 10);
     }, options);
   }
 

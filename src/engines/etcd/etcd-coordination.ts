@@ -47,7 +47,7 @@ export function openEtcdCoordination(config: Config, logger: Logger): Result<Coo
 }
 
 /** What the client of etcd needs, with its files read; an error is a matter of the configuration. */
-function etcdSettings(config: Config): Result<EtcdSettings, string> {
+export function etcdSettings(config: Config): Result<EtcdSettings, string> {
   const { etcd, etcdTlsCa, etcdTlsCert, etcdTlsKey, etcdUsername, etcdPassword } = config;
   if ((etcdTlsCert === undefined) !== (etcdTlsKey === undefined))
     return err('OPENBELL_ETCD_TLS_CERT and OPENBELL_ETCD_TLS_KEY belong together: set both, or neither');

@@ -1,5 +1,6 @@
 // What the tests of the NSQ bus share.
 
+import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { NsqBus } from './nsq-bus.js';
@@ -32,4 +33,20 @@ export function nsqBus(
   });
   t.after(() => bus.close());
   return bus;
+}
+
+/** Whom an nsqd asks about a secret: this one may do everything, any other nothing. `host:port` for -auth-http-address. */
+export async function authServer(t: TestContext, secret: string): Promise<string> {
+  const server = createServer((request, response) => {
+    const isKnown = new URL(request.url ?? '', 'http://x').searchParams.get('secret') === secret;
+    const authorizations = [{ topic: '.*', channels: ['.*'], permissions: ['subscribe', 'publish'] }];
+    response.statusCode = isKnown ? 200 : 403;
+    response.end(JSON.stringify(isKnown ? { ttl: 3_600, identity: 'openbell', authorizations } : {}));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as { port: number }).port}`;
 }

@@ -3,6 +3,7 @@
 
 import { request } from 'undici';
 import { NSQ_LOOKUP_BYTES_MAX, NSQ_LOOKUP_TIMEOUT_MS, NSQ_NSQDS_MAX } from '../../core/limits.js';
+import { boundedText } from '../bounded-http.js';
 import type { NsqModules } from './kept-connection.js';
 import { joinAddress } from './nsq-settings.js';
 
@@ -63,7 +64,7 @@ export class NsqLookup {
     try {
       const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(NSQ_LOOKUP_TIMEOUT_MS)]);
       const answer = await request(`http://${lookupd}${this.#path}`, { signal });
-      const text = await boundedText(answer.body);
+      const text = await boundedText(answer.body, NSQ_LOOKUP_BYTES_MAX);
       // 404: nobody has the topic yet.
       if (answer.statusCode !== 200 && answer.statusCode !== 404)
         throw new Error(`status ${answer.statusCode}`);
@@ -77,17 +78,6 @@ export class NsqLookup {
       return false;
     }
   }
-}
-
-async function boundedText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > NSQ_LOOKUP_BYTES_MAX) throw new Error('the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 /** Throws on what is not an answer of nsqlookupd. */

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { type Certificates, makeCertificates } from '../../../test/harness/certificates.js';
 import { skipWithoutEngine } from '../../../test/harness/engine-files.js';
@@ -10,7 +9,7 @@ import { type NsqdOptions, startNsqd } from '../../../test/harness/nsq.js';
 import { freePorts } from '../../../test/harness/ports.js';
 import type { Message } from '../bus.js';
 import { TOPIC, until } from '../bus-contract-rig.js';
-import { logger, nsqBus } from './nsq-bench.js';
+import { authServer, logger, nsqBus } from './nsq-bench.js';
 import { NsqBus } from './nsq-bus.js';
 import type { NsqSettings, NsqTls } from './nsq-settings.js';
 
@@ -81,19 +80,8 @@ test('a certificate of another authority, or for another address, is refused', {
 });
 
 test('with the secret that nsqd asks for, and not without', { skip }, async (t) => {
-  const server = createServer((request, response) => {
-    const isKnown = new URL(request.url ?? '', 'http://x').searchParams.get('secret') === 'open-sesame';
-    const authorizations = [{ topic: '.*', channels: ['.*'], permissions: ['subscribe', 'publish'] }];
-    response.statusCode = isKnown ? 200 : 403;
-    response.end(JSON.stringify(isKnown ? { ttl: 3_600, identity: 'openbell', authorizations } : {}));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as { port: number };
-  const { tcpAddress } = await nsqd(t, { args: [`-auth-http-address=127.0.0.1:${port}`] });
+  const auth = await authServer(t, 'open-sesame');
+  const { tcpAddress } = await nsqd(t, { args: [`-auth-http-address=${auth}`] });
   await roundTrip(nsqBus(t, [tcpAddress], { settings: { authSecret: 'open-sesame' } }));
   assert.match(await refusal(t, tcpAddress, { authSecret: 'wrong' }), /E_AUTH_FAILED/);
 });
