@@ -94,25 +94,29 @@ test('an answer that is lost, refused or late is excused by etcd and the edge, a
     const end = outages.begin(victim as keyof typeof faults, 'kill', atMs);
     outages.observe(atMs + 100, atMs + 200, null);
     outages.observe(atMs + 300, atMs + 400, fenced);
-    outages.observe(atMs + 500, atMs + 4_500, verdict);
+    outages.observe(atMs + 500, atMs + 4_600, verdict);
     outages.observe(atMs + 500, atMs + 600, verdict);
     end(atMs + 5_000);
   }
   outages.observe(9_000, 9_100, null);
+  outages.stalled(40_000, 42_000);
+  outages.observe(39_000, 44_000, verdict);
   const named = outages.unexcused().map((line) => line.replace(/;.*/, ''));
   const each = (victim: string): string[] =>
     ['no answer', '503 fenced', '201 accepted'].map((what) => `1 times ${what} during ${victim} kill`);
   assert.deepEqual(named, [...each('nsqd'), ...each('cassandra'), '1 times no answer during no fault']);
-  assert.deepEqual(outages.felt(), { 'no answer': 5, '503 fenced': 4, '201 accepted': 4 });
+  assert.deepEqual(outages.felt(), { 'no answer': 5, '503 fenced': 4, '201 accepted': 5 });
   assert.deepEqual([outages.wentOn('nsqd kill'), outages.wentOn('edge kill')], [1, 0]);
 });
 
 test('a node that fences itself is excused, and counted unless etcd or its own pause is the reason', () => {
   const outages = new Outages();
+  outages.sound(57_000);
   outages.observe(58_000, 58_100, fenced);
   outages.fenced(60_000)(62_000);
   assert.deepEqual([outages.unexcused(), outages.fencedUnasked], [[], 1]);
-  outages.begin('etcd', 'pause', 70_000)(76_000);
+  outages.sound(70_000);
+  outages.begin('etcd', 'pause', 71_000)(76_000);
   outages.fenced(77_000)(79_000);
   assert.equal(outages.fencedUnasked, 1);
 });

@@ -26,7 +26,7 @@ export interface FaultWorld {
 
 const AT_A_TIME = 3;
 /** Milliseconds, each above what those who wait for it wait for: NSQ 10 s a publish, Cassandra 4 s a request. */
-const ENGINE_PAUSE_MS = { nsqd: 11_000, cassandra: 6_000 };
+const ENGINE_PAUSE_MS = { nsqd: 11_000, cassandra: 8_000 };
 /** Above the 15 s after which nsqd gives the ledger's messages to somebody else. */
 const LEDGER_PAUSE_MS = 16_000;
 const BEYOND_LEASE_MS = 1_500;

@@ -53,8 +53,17 @@ export interface EngineChaosSummary {
   readonly fenced: number;
   /** Those of the edge with nothing done to it or to etcd: the machine had no time for a keepalive. */
   readonly fencedUnasked: number;
+  /** Times that the machine had no time for anybody, for more than a second. */
+  readonly stalls: number;
   readonly unavailable: number;
   readonly problems: readonly string[];
+}
+
+/** What was done, and how long it and its healing took, in seconds. */
+interface Course {
+  readonly faults: Faults;
+  readonly faultsS: number;
+  readonly healedS: number;
 }
 
 const KEYSPACE = 'chaos';
@@ -162,37 +171,47 @@ class EngineChaos {
       random: seededRandom(seed + 1),
       observe: (...turn) => this.#outages.observe(...turn),
     });
-    const vigil = new Vigil(this.#production.etcd.clientAddress, CLUSTER, this.#production.adminUrl);
-    vigil.start();
-    crowd.workload.start();
+    const { etcd, adminUrl, command } = this.#production;
+    const vigil = new Vigil(etcd.clientAddress, CLUSTER, adminUrl, this.#outages);
     const startMs = performance.now();
-    let faults: Faults;
+    let course: Course;
     try {
-      faults = await this.#faults();
+      vigil.start();
+      crowd.workload.start();
+      const faults = await this.#faultsUnder(crowd);
+      const faultsS = (performance.now() - startMs) / 1_000;
+      course = { faults, faultsS, healedS: await this.#heal() };
+      log(`healed after ${course.healedS.toFixed(1)} s`);
+      await this.#edge.untilReady();
+      this.#problems.push(...(await runCheck({ command, log }, ['audit'])));
     } finally {
-      await crowd.workload.stop();
+      await vigil.stop();
     }
-    const faultsS = (performance.now() - startMs) / 1_000;
-    const healedS = await this.#heal();
-    log(`healed after ${healedS.toFixed(1)} s`);
-    this.#problems.push(...(await runCheck({ command: this.#production.command, log }, ['audit'])));
-    await vigil.stop();
     this.#problems.push(...vigil.problems, ...this.#outages.unexcused());
     const rows = await this.#prove(crowd);
     return {
       seed,
-      ...this.#felt(faults),
+      ...this.#felt(course.faults),
       keys: crowd.book.entries.length,
       accepted: crowd.book.accepted().length,
       ...rows,
-      faultsS: Math.round(faultsS),
-      healedS: Math.round(healedS),
+      faultsS: Math.round(course.faultsS),
+      healedS: Math.round(course.healedS),
       ...{ rowsBehind: vigil.rowsBehind, outbox: vigil.outbox, epoch: vigil.epoch },
       fenced: this.#edge.fenced + this.#ledger.fenced,
       fencedUnasked: this.#outages.fencedUnasked,
+      stalls: this.#outages.stalls,
       unavailable: this.#edge.unavailable + this.#ledger.unavailable,
       problems: [...new Set(this.#problems)],
     };
+  }
+
+  async #faultsUnder({ workload }: Crowd): Promise<Faults> {
+    try {
+      return await this.#faults();
+    } finally {
+      await workload.stop();
+    }
   }
 
   #faults(): Promise<Faults> {

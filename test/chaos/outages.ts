@@ -1,13 +1,13 @@
 // What the clients felt, held against what was done to the engines: an answer that did not come, came late or was a 5xx has
 // to have a reason, and at acknowledgement `journal` the only ones are the edge itself and etcd, which its lease is from.
 
-import { FAIL_STOP_GRACE_MS } from '../../src/core/limits.js';
+import { CASSANDRA_READ_TIMEOUT_MS, NSQ_RESPONSE_TIMEOUT_MS } from '../../src/core/limits.js';
 import type { Answer } from '../../src/rush/answer.js';
 import type { FaultKind, VictimName } from './fault-plan.js';
 
 interface Outage {
-  readonly victim: VictimName;
-  readonly kind: FaultKind | 'fence';
+  readonly victim: VictimName | 'machine';
+  readonly kind: FaultKind | 'fence' | 'stall';
   readonly fromMs: number;
   /** Infinity while it lasts. */
   toMs: number;
@@ -20,24 +20,30 @@ interface Disturbance {
 }
 
 /** Without these the edge may refuse or be silent. */
-const EXCUSES: ReadonlySet<VictimName> = new Set(['edge', 'etcd']);
-/** Far longer than a busy machine takes, and far below the pauses and the timeouts of NSQ and Cassandra. */
-const LATE_MS = 3_000;
-/** A node that has fenced itself answers so much longer, as `fenced`, before it ends. */
-const FENCED_MS_MAX = FAIL_STOP_GRACE_MS + 2_000;
+const EXCUSES: ReadonlySet<Outage['victim']> = new Set(['edge', 'etcd', 'machine']);
+/** The shortest that anyone waits for NSQ or Cassandra: an answer that waited for either is later. */
+const LATE_MS = Math.min(NSQ_RESPONSE_TIMEOUT_MS, CASSANDRA_READ_TIMEOUT_MS);
 
 /** Times are those of `performance.now()`. */
 export class Outages {
   /** Times that the edge has fenced itself while nothing was done to it or to etcd. */
   fencedUnasked = 0;
+  /** Times that the whole machine stood still, as this process felt it. */
+  stalls = 0;
   readonly #outages: Outage[] = [];
   readonly #open = new Set<Outage>();
   readonly #disturbances: Disturbance[] = [];
   readonly #wentOn = new Map<string, number>();
+  #soundMs = 0;
 
   /** A fault begins; call the result when what it hit, and all that hangs on it, is well again. */
   begin(victim: VictimName, kind: FaultKind, nowMs: number): (nowMs: number) => void {
     return this.#begin({ victim, kind, fromMs: nowMs, toMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** The edge was seen to hold its lease. */
+  sound(nowMs: number): void {
+    this.#soundMs = nowMs;
   }
 
   /**
@@ -45,9 +51,15 @@ export class Outages {
    * of its own or of etcd that is the machine's doing, which had no time for it: excused, and counted.
    */
   fenced(nowMs: number): (nowMs: number) => void {
-    const fromMs = nowMs - FENCED_MS_MAX;
+    const fromMs = this.#soundMs;
     if (!this.#during(fromMs, nowMs).some(isExcuse)) this.fencedUnasked++;
     return this.#begin({ victim: 'edge', kind: 'fence', fromMs, toMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Nothing ran at all for a while, not even this process. */
+  stalled(fromMs: number, toMs: number): void {
+    this.stalls++;
+    this.#outages.push({ victim: 'machine', kind: 'stall', fromMs, toMs });
   }
 
   /** One request of a client and its answer; null: the connection was lost. */

@@ -4,9 +4,13 @@
 import { EtcdClient } from '../../src/engines/etcd/etcd-client.js';
 import { EtcdKeys } from '../../src/engines/etcd/etcd-keys.js';
 import type { Watermark } from '../../src/engines/watermark.js';
+import type { Outages } from './outages.js';
 
 const LOOK_MS = 200;
 const METRICS_TIMEOUT_MS = 1_000;
+const PULSE_MS = 100;
+/** A pulse that comes so late says that the machine had no time for anybody. */
+const STALL_MS = 1_000;
 
 /** The edge's metrics without labels, by name; null when it does not answer. */
 export async function readMetrics(adminUrl: string): Promise<ReadonlyMap<string, number> | null> {
@@ -31,23 +35,33 @@ export class Vigil {
   readonly #client: EtcdClient;
   readonly #key: string;
   readonly #adminUrl: string;
+  readonly #outages: Outages;
+  #pulse: NodeJS.Timeout | undefined;
   #last: Watermark | null = null;
   #running: Promise<void> | null = null;
   #isOver = false;
 
   /** @param etcd host:port */
-  constructor(etcd: string, cluster: string, adminUrl: string) {
+  constructor(etcd: string, cluster: string, adminUrl: string, outages: Outages) {
     this.#client = new EtcdClient({ endpoints: [etcd], tls: null, login: null });
     this.#key = new EtcdKeys(cluster).watermark;
     this.#adminUrl = adminUrl;
+    this.#outages = outages;
   }
 
   start(): void {
     this.#running = this.#watch();
+    let lastMs = performance.now();
+    this.#pulse = setInterval(() => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs > STALL_MS) this.#outages.stalled(lastMs, nowMs);
+      lastMs = nowMs;
+    }, PULSE_MS);
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
+    clearInterval(this.#pulse);
     await this.#running;
     this.#client.close();
   }
@@ -57,9 +71,11 @@ export class Vigil {
       const read = await this.#client.read([{ get: this.#key }]);
       const stored = read.ok ? read.value[0]?.[0]?.value : undefined;
       if (stored !== undefined) this.#look(JSON.parse(stored) as Watermark);
+      const askedMs = performance.now();
       // Read after the watermark: what is durable only grows, also over a crash.
       const metrics = await readMetrics(this.#adminUrl);
       if (metrics !== null) this.#compare(metrics);
+      if ((metrics?.get('openbell_lease_remaining_seconds') ?? 0) > 0) this.#outages.sound(askedMs);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
