@@ -2,14 +2,9 @@
 // doubled: every accepted answer that a client saw is there, no key has two verdicts, totals equal the journal,
 // ledger entries sum to zero, no cap was passed. Only processes that this run has started are killed, by their pid.
 
-import { parseAddress } from '../../src/rush/address.js';
-import { HttpCaller } from '../../src/rush/http-caller.js';
 import { seededRandom } from '../../src/rush/random.js';
 import {
-  adminCall,
-  createRound,
   type EdgeProcess,
-  importInvestors,
   type LedgerProcess,
   runCommand,
   startEdgeProcess,
@@ -17,9 +12,9 @@ import {
   waitReady,
 } from '../harness/node-process.js';
 import { freePorts } from '../harness/ports.js';
+import { gatherCrowd } from './crowd.js';
 import { type CheckSubject, checkAll, checkSome } from './final-checks.js';
-import { VerdictBook } from './verdict-book.js';
-import { Workload } from './workload.js';
+import { endInOrder } from './orderly-end.js';
 
 export interface KillOptions {
   readonly edgeKills: number;
@@ -41,27 +36,16 @@ export interface KillSummary {
   readonly problems: readonly string[];
 }
 
-const INVESTORS = 20_000;
-/** Every fifth has less money at the bank than the edge believes, so that the ledger declines and room comes back. */
-const POOR_EVERY = 5;
 const LOAD_MS_MAX = 1_000;
 /** This share of kills hits a process that is still starting. */
 const EARLY_SHARE = 0.15;
 const EARLY_MS_MAX = 400;
 const LEDGER_LIFE_MS_MAX = 3_000;
-const BALANCES_TIMEOUT_MS = 60_000;
 const CHECKED_PER_RESTART = 40;
 const RATE_PER_S = 2_500;
 const SHARDS_MAX = 3;
 /** The smallest that is allowed: the journal changes its segment often. */
 const SEGMENT_BYTES = '1048576';
-const ROUNDS = [
-  { id: 'wide', cap: 100_000_000_000 },
-  { id: 'other', cap: 50_000_000_000 },
-  { id: 'tight', cap: 20_000_000 },
-  { id: 'tiny', cap: 1_000_000 },
-];
-const AMOUNTS = { amountMin: 1_000, amountMax: 200_000 };
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -134,33 +118,11 @@ async function killUnderLoad(
   edge: Victim<EdgeProcess>,
   ledger: Victim<LedgerProcess>,
 ): Promise<KillSummary> {
-  const investors = Array.from({ length: INVESTORS }, (_, i) => `chaos-${i}`);
-  for (const round of ROUNDS) await createRound(edge.current, round);
-  const rich = AMOUNTS.amountMax * ROUNDS.length;
-  const balance = (i: number): number => (i % POOR_EVERY === 0 ? AMOUNTS.amountMin : rich);
-  await importInvestors(
-    { ledger: ledger.current },
-    investors.map((investor, i) => ({ investor, balance: balance(i) })),
-  );
-  // The ledger tells the edge of every balance; only what the edge is told after that stays as old as a cache can be.
-  await balancesSent(ledger.current);
-  await importInvestors(
-    { edge: edge.current },
-    investors.map((investor) => ({ investor, balance: rich })),
-  );
-
-  const address = parseAddress(edge.current.publicUrl);
-  if (!address.ok) throw new Error(address.error);
-  const book = new VerdictBook();
-  const clients = { httpClients: 16, gateways: 4, inFlightPerGateway: 16, ratePerS: RATE_PER_S };
-  const rounds = ROUNDS.map((round) => round.id);
   const random = seededRandom(options.seed + 3);
-  const target = { address: address.value, rounds, investors };
-  const workload = new Workload({ ...target, ...AMOUNTS, ...clients, random }, book);
-  const caller = new HttpCaller(address.value, 16);
-  const caps = new Map(ROUNDS.map((round) => [round.id, round.cap]));
+  const crowd = await gatherCrowd(edge.current, ledger.current, { ratePerS: RATE_PER_S, random });
+  const { book, workload, caller } = crowd;
   const subject = (): CheckSubject => ({
-    ...{ edge: edge.current, ledger: ledger.current, caller, book, workload, caps },
+    ...{ ...crowd, edge: edge.current, ledger: ledger.current },
     log: options.log,
   });
   const problems: string[] = [];
@@ -188,7 +150,15 @@ async function killUnderLoad(
   await ledger.waitReady();
   problems.push(...(await checkAll(subject())));
   caller.close();
-  problems.push(...(await checkCommands(options, common, edge, ledger)));
+  const ending = {
+    command: (args: readonly string[]) => runCommand(args, common),
+    stops: [
+      ['edge', () => edge.current.stop()],
+      ['ledger', () => ledger.current.stop()],
+    ] as const,
+    log: options.log,
+  };
+  problems.push(...(await endInOrder(ending)));
   return {
     seed: options.seed,
     edgeKills: options.edgeKills,
@@ -199,16 +169,6 @@ async function killUnderLoad(
     replays: book.replays,
     problems: [...new Set(problems)],
   };
-}
-
-async function balancesSent(ledger: LedgerProcess): Promise<void> {
-  const deadline = performance.now() + BALANCES_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const summary = await adminCall(`${ledger.ledgerUrl}/admin/v1/summary`, 'GET');
-    if ((summary as { balancesQueued: number }).balancesQueued === 0) return;
-    await pause(50);
-  }
-  throw new Error(`the edge has not confirmed all balances within ${BALANCES_TIMEOUT_MS} ms`);
 }
 
 async function killEdge(
@@ -244,29 +204,4 @@ async function killLedger(
     await ledger.killAndRestart();
     options.log(`ledger killed ${kills} of ${options.ledgerKills}`);
   }
-}
-
-/** `openbell audit` with both running, then an orderly stop, then `openbell journal verify` on the files. */
-async function checkCommands(
-  options: KillOptions,
-  common: { readonly dataDir: string; readonly env: Readonly<Record<string, string>> },
-  edge: Victim<EdgeProcess>,
-  ledger: Victim<LedgerProcess>,
-): Promise<string[]> {
-  const problems: string[] = [];
-  const audit = await runCommand(['audit'], common);
-  options.log(`openbell audit: exit ${audit.code}`);
-  if (audit.code !== 0) problems.push(`openbell audit: exit ${audit.code}\n${audit.stdout}${audit.stderr}`);
-  for (const [name, victim] of [
-    ['edge', edge],
-    ['ledger', ledger],
-  ] as const) {
-    const { code, signal } = await victim.current.stop();
-    if (code !== 0) problems.push(`${name} ended with ${code ?? signal} after SIGTERM`);
-  }
-  const verify = await runCommand(['journal', 'verify'], common);
-  options.log(`openbell journal verify: exit ${verify.code}`);
-  if (verify.code !== 0)
-    problems.push(`openbell journal verify: exit ${verify.code}\n${verify.stdout}${verify.stderr}`);
-  return problems;
 }

@@ -2,7 +2,7 @@
 // until they have the verdict, sometimes ask for an old key, and sometimes walk away without one.
 
 import type { Address } from '../../src/rush/address.js';
-import { readAnswer } from '../../src/rush/answer.js';
+import { type Answer, readAnswer } from '../../src/rush/answer.js';
 import { HttpCaller } from '../../src/rush/http-caller.js';
 import { investmentRequest } from '../../src/rush/http-lane.js';
 import type { Lane, LaneHandlers } from '../../src/rush/lane.js';
@@ -23,6 +23,8 @@ export interface WorkloadOptions {
   /** Requests a second, all clients together. */
   readonly ratePerS: number;
   readonly random: () => number;
+  /** Is told of each request and what came of it; null: nothing, the connection was lost. Times as of `performance`. */
+  readonly observe?: (sentMs: number, endedMs: number, answer: Answer | null) => void;
 }
 
 const OLD_KEY_SHARE = 0.2;
@@ -93,6 +95,11 @@ export class Workload {
     return !this.#stopped;
   }
 
+  /** What is cut off by our own stop is nobody's fault. */
+  #observe(sentMs: number, answer: Answer | null): void {
+    if (!this.#stopped) this.#options.observe?.(sentMs, performance.now(), answer);
+  }
+
   #next(round?: string): KeyEntry {
     const { random, rounds, investors, amountMin, amountMax } = this.#options;
     const { entries } = this.#book;
@@ -110,8 +117,11 @@ export class Workload {
     while (await this.#turn()) {
       const entry = this.#next();
       while (!this.#stopped) {
+        const sentMs = performance.now();
         const reply = await this.#caller.once(this.request(entry));
-        if (this.#book.record(entry, readAnswer(reply.status, reply.replayed, reply.body))) break;
+        const answer = readAnswer(reply.status, reply.replayed, reply.body);
+        this.#observe(sentMs, reply.status === 0 ? null : answer);
+        if (this.#book.record(entry, answer)) break;
         if (random() < WALK_AWAY_SHARE) break;
         await pause(PAUSE_AFTER_LOSS_MS);
       }
@@ -122,12 +132,19 @@ export class Workload {
     const { address, inFlightPerGateway, random } = this.#options;
     const { entries } = this.#book;
     const again: number[] = [];
+    const sentMs = new Map<number, number>();
+    const observe = (attempt: number, answer: Answer | null): void => {
+      this.#observe(sentMs.get(attempt) ?? performance.now(), answer);
+      sentMs.delete(attempt);
+    };
     const handlers: LaneHandlers = {
       onRoom: () => undefined,
       onAnswer: (_lane, attempt, answer) => {
+        observe(attempt, answer);
         if (!this.#book.record(entries[attempt] as KeyEntry, answer)) again.push(attempt);
       },
       onLost: (_lane, attempts) => {
+        for (const attempt of attempts) observe(attempt, null);
         this.#book.unknowns += attempts.length;
         again.push(...attempts.filter(() => random() >= WALK_AWAY_SHARE));
       },
@@ -143,7 +160,9 @@ export class Workload {
       lane.expire(performance.now() - 5_000);
       while (!this.#stopped && !lane.hasRoom()) await pause(PACE_INTERVAL_MS);
       if (this.#stopped) break;
-      lane.send(again.shift() ?? this.#next(round).number);
+      const attempt = again.shift() ?? this.#next(round).number;
+      sentMs.set(attempt, performance.now());
+      lane.send(attempt);
     }
     lane.close();
   }
