@@ -26,8 +26,8 @@ export interface RebuildOptions {
   readonly segmentBytes: number;
   /** How far the journal is known to have been durable and promised; null where nobody remembers. */
   readonly watermark: (KnownMark & { readonly epoch: number; readonly at: string }) | null;
-  /** Under which the node will run; null: one more than any that is known. */
-  readonly epoch: number | null;
+  /** Takes an epoch above all that are known, under which this node owns its rounds; the error is why it cannot. */
+  readonly epochAbove: (floor: number) => Promise<Result<number, string>>;
   readonly ack: AckLevel;
   /** The first missing sequence, as it was named: the operator gives up what is missing from there on. */
   readonly acceptLossFrom: number | null;
@@ -95,7 +95,9 @@ export async function rebuildJournal(
     const message = `there is a journal in ${journalDir} (${present}), and the rows are of journal ${newest.journalId}: move it away first`;
     return err({ code: 'journal-present', message });
   }
-  const epoch = options.epoch ?? Math.max(options.watermark?.epoch ?? 0, newest.epoch) + 1;
+  const raised = await options.epochAbove(Math.max(options.watermark?.epoch ?? 0, newest.epoch));
+  if (!raised.ok) return err({ code: 'unavailable', message: raised.error });
+  const epoch = raised.value;
   if (epoch <= newest.epoch) {
     const message = `epoch ${newest.epoch} is on record, and this node would run under ${epoch}`;
     return err({ code: 'superseded', message });
@@ -247,7 +249,7 @@ class Rebuild {
  * The id of the journal in a directory; null: there is none, or none that holds a row, as a start leaves it that was
  * refused. A damaged one is one all the same.
  */
-function presentJournal(journalDir: string): string | null {
+export function presentJournal(journalDir: string): string | null {
   const segments = checkSegments(journalDir);
   if (!segments.ok) return 'damaged';
   const journalId = segments.value[0]?.journalId;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AckLevel } from '../../src/core/epochs.js';
+import { ok } from '../../src/core/result.js';
 import { forEachRow } from '../../src/core/row-codec.js';
 import type { Row } from '../../src/core/rows.js';
 import {
@@ -79,7 +80,7 @@ export class RebuildWorld {
       cursorFile,
       segmentBytes: REBUILD_SEGMENT_BYTES,
       watermark: null,
-      epoch: null,
+      epochAbove: async (floor) => ok(floor + 1),
       ack: 'replicated',
       acceptLossFrom: null,
       replaceExisting: false,

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { counterBytes } from '../../src/core/counters.js';
 import { InvestmentIds } from '../../src/core/ids.js';
 import { ROW_BUCKET_SEQUENCES } from '../../src/core/limits.js';
+import { err, ok } from '../../src/core/result.js';
 import { readCursor } from '../../src/edge/replication-cursor.js';
 import { AT, verdictRow } from '../../src/workers/journal-fixture.js';
 import { JOURNAL_HEAD_BYTES, JournalHead } from '../../src/workers/journal-head.js';
@@ -250,12 +251,13 @@ describe('of several nodes', () => {
 
   test('an epoch that is not the newest builds nothing', async () => {
     await world.lost(30, 'replicated');
-    assert.equal((await world.refused({ epoch: 1 })).code, 'superseded');
+    assert.equal((await world.refused({ epochAbove: async () => ok(1) })).code, 'superseded');
+    assert.equal((await world.refused({ epochAbove: async () => err('no answer') })).code, 'unavailable');
     const claim = world.store.claimEpoch.bind(world.store);
     world.store.claimEpoch = async (entry) => {
       await claim({ ...entry, journalId: 'faster12' });
       return claim(entry);
     };
-    assert.equal((await world.refused({ epoch: 7 })).code, 'superseded');
+    assert.equal((await world.refused({})).code, 'superseded');
   });
 });
