@@ -424,11 +424,11 @@ export const REPLICATION_WINDOW_ROWS = 32_768;
 export const REPLICATION_CHUNK_ROWS = 1_024;
 export const REPLICATION_CHUNKS_MAX = 16;
 /** The same for the view by investor, which is behind on purpose: each partition then gets rows enough for a batch. */
-export const INVESTOR_CHUNK_ROWS = 8_192;
+export const INVESTOR_CHUNK_ROWS = 16_384;
 export const INVESTOR_CHUNKS_MAX = 2;
 /** ...so it waits for this many rows, or this long. */
-export const INVESTOR_GATHER_ROWS = 4_096;
-export const INVESTOR_GATHER_MS = 1_000;
+export const INVESTOR_GATHER_ROWS = 16_384;
+export const INVESTOR_GATHER_MS = 2_000;
 /** A write to Cassandra that failed is tried again after this, doubled up to the longest, with jitter; for ever. */
 export const REPLICATION_RETRY_MIN_MS = 100;
 export const REPLICATION_RETRY_MAX_MS = 5_000;

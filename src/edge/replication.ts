@@ -29,6 +29,8 @@ export interface ReplicationStats {
   readonly lagS: number;
   readonly rows: number;
   readonly batches: number;
+  readonly investorRows: number;
+  readonly investorBatches: number;
   readonly retries: number;
   readonly rowsInFlight: number;
   readonly repliesHeld: number;
@@ -122,6 +124,8 @@ export class Replication {
       lagS: oldestAtMs === 0 ? 0 : Math.max(0, (nowMs - oldestAtMs) / 1000),
       rows: words.get('rows'),
       batches: words.get('batches'),
+      investorRows: words.get('investorRows'),
+      investorBatches: words.get('investorBatches'),
       retries: words.get('retries'),
       rowsInFlight: words.get('rowsInFlight'),
       repliesHeld: this.gate?.held ?? 0,
