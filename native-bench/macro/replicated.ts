@@ -96,12 +96,15 @@ async function edgeBlock(load: Load): Promise<Block> {
   if (report.refused > 0 || report.ranOut) throw new Error(`${report.refused} were refused`);
   load.firstRecord += report.requests;
   const cpu = cpuSince(cpuBefore, cpuOf(load.cassandraPid, edge.pid), report.requests);
-  const grown = (name: string): number => after(name) - before(name);
-  const written = (table: string): number => grown(`openbell_rows_written_total{table="${table}"}`);
-  const mean = (table: string): number =>
-    written(table) / grown(`openbell_rows_batches_total{table="${table}"}`);
-  // What is behind is written before the other side begins, and counted in no block.
+  // What is behind is written before the other side begins: it is in no rate, only in the size of the batches.
   await replicated(edge);
+  const settled = await metrics(edge);
+  const rowsOf = (table: string): string => `openbell_rows_written_total{table="${table}"}`;
+  const written = (table: string): number => after(rowsOf(table)) - before(rowsOf(table));
+  const mean = (table: string): number => {
+    const batches = `openbell_rows_batches_total{table="${table}"}`;
+    return (settled(rowsOf(table)) - before(rowsOf(table))) / (settled(batches) - before(batches));
+  };
   return {
     side: 'edge',
     rows: report.requests,
