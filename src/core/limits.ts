@@ -443,7 +443,7 @@ export const REPLICATION_DRAIN_MS = 5_000;
 export const REPLICATION_DEADLINE_MS = 10_000;
 /** With a reply that has waited longer than this the node is not ready: whoever comes now would wait as long. */
 export const REPLICATION_STALL_MS = 3_000;
-/** Batches of replies that wait: each shard has two, and this is far above. */
+/** Batches of replies that wait: more than all shards have slabs. */
 export const REPLICATION_HELD_MAX = 1_024;
 /** A replicator thread that died is started again after this. */
 export const REPLICATION_RESTART_MS = 1_000;
@@ -473,6 +473,7 @@ assert(
 // --- Configuration and command line ------------------------------------------------------------------------
 /** Admission shards: a thread each, and more threads than cores only take turns. */
 export const WORKERS_MAX = 64;
+assert(WORKERS_MAX * SHARD_SLABS <= REPLICATION_HELD_MAX, 'every batch of every shard may wait for its rows');
 /** Addresses or origins in one setting. */
 export const CONFIG_LIST_ITEMS_MAX = 64;
 /** A configuration file or a secret file larger than this is some other file. */

@@ -220,6 +220,7 @@ export function makeParts(
       return;
     }
     gateway.setGate(FENCED);
+    replication?.gate?.fence();
     watermark.end();
     outbox.stop();
     rounds.stop();

@@ -4,7 +4,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
 import { REPLICATION_STALL_MS } from '../core/limits.js';
-import type { Problem } from '../core/problem.js';
 import { cassandraOptions } from '../engines/cassandra/options.js';
 import { ReplicationGate } from './replication-gate.js';
 import { ReplicatorClient } from './replicator-client.js';
@@ -36,8 +35,6 @@ export interface ReplicationStats {
   readonly repliesHeld: number;
   readonly repliesLate: number;
 }
-
-const FENCED: Problem = { code: 'fenced' };
 
 export class Replication {
   readonly client: ReplicatorClient;
@@ -78,7 +75,7 @@ export class Replication {
       },
       onAdvance: () => gate?.advance(),
       onFenced: (reason) => {
-        gate?.fail(FENCED);
+        gate?.fence();
         modules.onFenced(reason);
       },
       logger,
@@ -86,6 +83,7 @@ export class Replication {
     if (config.ack === 'replicated') {
       gate = new ReplicationGate({
         replicated: () => client.replicated,
+        owns: state.owns,
         wake: () => client.wake(),
         clock: monotonicMs,
       });
