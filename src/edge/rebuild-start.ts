@@ -12,8 +12,15 @@ import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import type { Tenure } from '../engines/coordination.js';
 import { FileWatermarkStore, type Watermark, type WatermarkStore } from '../engines/watermark.js';
 import { MirroredWatermarkStore } from '../engines/watermark-mirror.js';
+import { verifyJournal } from '../workers/journal-verify.js';
 import { nowMs } from './clocks.js';
-import { presentJournal, type RebuildFailure, type RebuildReport, rebuildJournal } from './rebuild.js';
+import {
+  presentJournal,
+  type RebuildFailure,
+  type RebuildOptions,
+  type RebuildReport,
+  rebuildJournal,
+} from './rebuild.js';
 import { makePlaces, type StartFailure } from './start-state.js';
 
 /** What an operator has asked for. */
@@ -77,6 +84,10 @@ async function rebuild(modules: PrepareModules): Promise<Result<RebuildReport, R
   const newest = await newestWatermark(stores);
   if (!newest.ok) return err({ code: 'unavailable', message: newest.error });
   const { ownership } = tenure;
+  const epochAbove = async (floor: number): Promise<Result<number, string>> => {
+    const raised = await ownership.raiseAbove(floor);
+    return raised.ok ? ok(ownership.epoch) : raised;
+  };
   const store = new CassandraRowStore(cassandra.value, config.cluster);
   const rebuilt = await rebuildJournal({
     store,
@@ -84,10 +95,7 @@ async function rebuild(modules: PrepareModules): Promise<Result<RebuildReport, R
     cursorFile: places.cursorFile,
     segmentBytes: config.journalSegmentBytes,
     watermark: newest.value,
-    epochAbove: async (floor) => {
-      const raised = await ownership.raiseAbove(floor);
-      return raised.ok ? ok(ownership.epoch) : raised;
-    },
+    epochAbove,
     ack: config.ack,
     acceptLossFrom: request?.acceptLossFrom ?? null,
     replaceExisting: isShared,
@@ -98,8 +106,9 @@ async function rebuild(modules: PrepareModules): Promise<Result<RebuildReport, R
   if (!rebuilt.ok) return rebuilt;
   logReport(rebuilt.value, logger);
   const watermarks = tenure.watermark === null ? local : new MirroredWatermarkStore(tenure.watermark, local);
-  const spoken = await speakOf(rebuilt.value, newest.value, watermarks);
-  return spoken.ok ? rebuilt : err({ code: 'unavailable', message: spoken.error });
+  const { journalDir } = places;
+  const spoken = await speakOf(rebuilt.value, newest.value, { journalDir, watermarks, epochAbove });
+  return spoken.ok ? rebuilt : spoken;
 }
 
 /** What was promised last, by whoever remembers. */
@@ -124,13 +133,26 @@ async function newestWatermark(stores: readonly WatermarkStore[]): Promise<Resul
  * journal in place and the epoch on record.
  */
 async function speakOf(
-  { kind, journalId, epoch, lastSequence, rounds }: RebuildReport,
+  report: RebuildReport,
   known: Watermark | null,
-  watermarks: WatermarkStore,
-): Promise<Result<void, string>> {
+  modules: {
+    readonly journalDir: string;
+    readonly watermarks: WatermarkStore;
+    readonly epochAbove: RebuildOptions['epochAbove'];
+  },
+): Promise<Result<void, RebuildFailure>> {
+  const { journalDir, watermarks, epochAbove } = modules;
+  const { kind, journalId } = report;
+  let { epoch, lastSequence, rounds } = report;
   if (journalId === null || epoch === 0) return ok(undefined);
-  const isKnown = known !== null && known.journalId === journalId;
-  if (kind === 'kept' && (isKnown || (known !== null && known.epoch >= epoch))) return ok(undefined);
+  if (kind === 'kept') {
+    if (known !== null && (known.journalId === journalId || known.epoch >= epoch)) return ok(undefined);
+    // That run's epoch has gone with it; nobody but the owner of now may write.
+    const raised = await epochAbove(Math.max(epoch, known?.epoch ?? 0));
+    if (!raised.ok) return err({ code: 'unavailable', message: raised.error });
+    epoch = raised.value;
+    ({ lastSequence, rounds } = verifyJournal(journalDir, Number.POSITIVE_INFINITY));
+  }
   const written = await watermarks.write({
     epoch,
     journalId,
@@ -138,7 +160,9 @@ async function speakOf(
     rounds: rounds.map(({ id, admitted, investors }) => ({ id, admitted, count: investors })),
     at: new Date(nowMs()).toISOString(),
   });
-  return written.ok ? ok(undefined) : err(written.error.message);
+  if (written.ok) return ok(undefined);
+  const { code, message } = written.error;
+  return err({ code: code === 'fenced' ? 'superseded' : 'unavailable', message });
 }
 
 function logReport(report: RebuildReport, logger: Logger): void {

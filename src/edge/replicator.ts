@@ -22,6 +22,7 @@ import {
 } from '../core/limits.js';
 import type { Result } from '../core/result.js';
 import type { RowStore, RowsFailure } from '../engines/rows.js';
+import { foundEpoch } from './found-epoch.js';
 import { type ReplicationCursor, readCursor, writeCursor } from './replication-cursor.js';
 import { ReplicationEntries } from './replication-entries.js';
 import type { ReplicationWords } from './replication-words.js';
@@ -53,6 +54,8 @@ export class Replicator {
   #stopping = false;
   #isTroubled = false;
   #fenced: string | null = null;
+  /** Of the rows that were read last; 0: none were. */
+  #foundEpoch = 0;
   #gatherSinceMs = -1;
   #rememberedAtMs = 0;
   #checkedAtMs = 0;
@@ -182,22 +185,25 @@ export class Replicator {
   /** Puts the epoch of this process on record, unless a newer one is. */
   async #claimOwn(): Promise<boolean> {
     const { epoch, firstSequence, ack } = this.#terms;
+    const { journalId } = this.#places;
     const known = await this.#insist(() => this.#modules.store.epochs());
-    return known !== null && !this.#isPassed(known) && (await this.#claim(epoch, firstSequence, ack));
+    if (known === null || this.#isPassed(known)) return false;
+    const at = this.#modules.nowMs();
+    return await this.#claim({ epoch, journalId, firstSequence, builtAfter: 0, ack, at });
   }
 
   /** Puts an epoch that was found in the journal on record; it may have begun before this sequence. */
-  async #claimFound(epoch: number, sequence: number): Promise<boolean> {
-    // What that process had promised is not in the journal: the lesser promise claims less of what is missing.
-    return epoch === this.#terms.epoch || (await this.#claim(epoch, sequence, 'journal'));
+  async #claimFound(epoch: number, firstSequence: number): Promise<boolean> {
+    const found = { epoch, firstSequence, previous: this.#foundEpoch };
+    this.#foundEpoch = epoch;
+    if (epoch === this.#terms.epoch) return true;
+    return await this.#claim(foundEpoch(this.#places.lineage, found, this.#modules.nowMs()));
   }
 
-  async #claim(epoch: number, firstSequence: number, ack: EpochEntry['ack']): Promise<boolean> {
+  async #claim(entry: EpochEntry): Promise<boolean> {
     const { journalId, lineage } = this.#places;
-    const at = this.#modules.nowMs();
-    const claim = await this.#insist(() =>
-      this.#modules.store.claimEpoch({ epoch, journalId, firstSequence, ack, at }),
-    );
+    const { epoch } = entry;
+    const claim = await this.#insist(() => this.#modules.store.claimEpoch(entry));
     if (claim === null) return false;
     if (claim.claimed || lineage.some((entry) => entry.journalId === claim.by.journalId)) return true;
     this.#fenced = `epoch ${epoch} is on record for journal ${claim.by.journalId}, and this one is ${journalId}`;

@@ -11,6 +11,7 @@ const entry = (epoch: number, journalId: string): EpochEntry => ({
   epoch,
   journalId,
   firstSequence: 1,
+  builtAfter: 0,
   ack: 'journal',
   at: 0,
 });

@@ -70,15 +70,7 @@ describe('when all rows are there', () => {
 
   test('frames keep the epochs that they were written under', async () => {
     const journal = await world.lost(40, 'journal', (sequence) => sequence <= 20);
-    value(
-      await world.store.claimEpoch({
-        epoch: 4,
-        journalId: journal.journalId,
-        firstSequence: 21,
-        ack: 'journal',
-        at: AT,
-      }),
-    );
+    await world.claim(4, journal.journalId, 21, 'journal');
     await world.save(journal.rows, 4, (sequence) => sequence > 20);
     const report = value(await world.rebuild());
     world.assertRebuilt(report, journal.rows);
@@ -142,15 +134,7 @@ describe('when rows are missing', () => {
 
   test('a later epoch of the same journal says that everything before it was there', async () => {
     const journal = await world.lost(60, 'replicated', (sequence) => sequence <= 30);
-    value(
-      await world.store.claimEpoch({
-        epoch: 2,
-        journalId: journal.journalId,
-        firstSequence: 41,
-        ack: 'replicated',
-        at: AT,
-      }),
-    );
+    await world.claim(2, journal.journalId, 41, 'replicated');
     const { message } = await world.refused({});
     assert.match(
       message,
