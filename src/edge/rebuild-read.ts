@@ -49,3 +49,17 @@ export async function collectRows(
   }
   return ok({ end, beyond: beyond.count === 0 ? null : beyond, promisedBeyond, damage });
 }
+
+/** The last sequence of a row that counts behind the end of a journal, as far as there can be any; 0: there is none. */
+export async function lastRowBehind(rows: StoredRows, end: number): Promise<Result<number, RowsFailure>> {
+  const begun = await rows.begin();
+  if (!begun.ok) return begun;
+  let last = 0;
+  for (let bucket = bucketOf(end + 1); bucket <= bucketOf(end + REACH); bucket++) {
+    const found = await rows.bucket(bucket);
+    if (!found.ok) return found;
+    const sequence = found.value.at(-1)?.sequence ?? 0;
+    if (sequence > end) last = sequence;
+  }
+  return ok(Math.max(last, rows.lastControl > end ? rows.lastControl : 0));
+}
