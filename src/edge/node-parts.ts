@@ -32,6 +32,7 @@ import { UpkeepClient } from './upkeep-client.js';
 import { WatermarkWriter } from './watermark-writer.js';
 
 export interface NodeParts {
+  readonly ids: InvestmentIds;
   readonly gateway: AdmissionGateway;
   /** This thread's reading side of the index. */
   readonly index: IndexDb;
@@ -111,7 +112,9 @@ export function makeParts(
 
   const { owns } = state;
   const onFenced = (reason: string): void => failure.trip(reason, 'fenced');
-  const sharer = new RoundSharer({ registry: state.tenure.rounds, epoch, onFenced, logger });
+  const sharer = new RoundSharer({
+    ...{ registry: state.tenure.rounds, epoch, journalId, onFenced, logger },
+  });
   const rounds = new RoundsService({
     control: new NodeControlPlane(
       {
@@ -228,6 +231,7 @@ export function makeParts(
     void intake.stop();
   });
   return {
+    ids,
     gateway,
     index,
     rounds,

@@ -130,7 +130,7 @@ class RunningEdge implements EdgeNode {
     const startedMs = monotonicMs();
     const { logger } = this.#options;
     const { recovered, epoch, tenure } = this.#state;
-    const { rounds, sharer, watermark, gateway } = this.#parts;
+    const { rounds, sharer, watermark, gateway, ids } = this.#parts;
     await rounds.restore(recovered.rounds.map(({ definition }) => definition));
     const last = recovered.end.nextSequence - 1;
     // The new epoch is on record before the first verdict under it.
@@ -139,7 +139,7 @@ class RunningEdge implements EdgeNode {
       return this.#giveUp('the watermark cannot be written', exitCode);
     }
     await gateway.barrier();
-    const adopted = await adoptSharedRounds(tenure.rounds, rounds, last);
+    const adopted = await adoptSharedRounds(tenure.rounds, rounds, { last, ids });
     if (!adopted.ok) return this.#giveUp(adopted.error, EXIT.unavailable);
     if (adopted.value > 0)
       logger.warn({ rounds: adopted.value }, 'rounds of the last owner are journaled here');
