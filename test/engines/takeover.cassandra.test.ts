@@ -1,50 +1,26 @@
 // Two nodes, each with a disk of its own, one cluster: the rows in Cassandra are how the second one gets the journal of
-// the first. A real etcd, a real Cassandra, and owners that are killed, paused past their lease, or cut off.
+// the first. A real etcd, a real Cassandra, and owners that are killed; for one that is paused see takeover-paused.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, type TestContext, test } from 'node:test';
-import type { CassandraOptions } from '../../src/engines/cassandra/options.js';
-import { type Cassandra, startCassandra } from '../harness/cassandra.js';
-import { type ClusterNode, nodeOf, openRound, untilStandby } from '../harness/cluster-bench.js';
+import { after, before, describe, test } from 'node:test';
+import { nodeOf, untilStandby } from '../harness/cluster-bench.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
-import { type Etcd, startEtcd } from '../harness/etcd.js';
 import { runCommand, waitReady } from '../harness/node-process.js';
-import { pauseProcess } from '../harness/pause-process.js';
-import { allReplicated, assertRemembered, cassandraEnv, crowd, metric, roundTotals } from './edge-rows.js';
-import { migrated, testOptions } from './keyspace.js';
+import { allReplicated, assertRemembered, crowd, metric, roundTotals } from './edge-rows.js';
+import { TakeoverBench } from './takeover-bench.js';
 import { until } from './until.js';
 
 const skip = skipWithoutEngine('cassandra') || skipWithoutEngine('etcd');
 
 describe('a takeover by the rows', { skip }, () => {
-  let cassandra: Cassandra;
-  let etcd: Etcd;
-  let options: CassandraOptions;
-  let clusters = 0;
+  let bench: TakeoverBench;
   before(async () => {
-    [cassandra, etcd] = await Promise.all([startCassandra(), startEtcd()]);
-    options = await migrated(testOptions(cassandra.contactPoint, 'takeover'));
+    bench = await TakeoverBench.start();
   });
-  after(async () => {
-    await Promise.all([cassandra?.remove(), etcd?.remove()]);
-  });
-
-  /** An owner with an open round, and a standby with nothing. */
-  async function pair(
-    t: TestContext,
-    ack: 'journal' | 'replicated',
-  ): Promise<{ cluster: string; env: Record<string, string>; owner: ClusterNode; standby: ClusterNode }> {
-    const cluster = `takeover-${++clusters}`;
-    const env = cassandraEnv(options, { OPENBELL_ACK: ack });
-    const owner = await nodeOf(t, cluster, 'one', { etcd: etcd.clientAddress, env });
-    const standby = await nodeOf(t, cluster, 'two', { etcd: etcd.clientAddress, env, waitReady: false });
-    await untilStandby(standby.edge, 'one');
-    await openRound(owner.edge);
-    return { cluster, env, owner, standby };
-  }
+  after(() => bench?.remove());
 
   test('the owner is killed at replicated: every yes is on the standby, under its id', async (t) => {
-    const { cluster, env, owner, standby } = await pair(t, 'replicated');
+    const { cluster, env, owner, standby } = await bench.pair(t, 'replicated');
     const told = await crowd(owner.edge, 'before', 200);
     for (const { status } of told) assert.equal(status, 201);
     // Some of these may be cut off by the kill: whoever heard yes is asked about again.
@@ -65,7 +41,7 @@ describe('a takeover by the rows', { skip }, () => {
 
     // The first node comes back with its disk: a standby first, and then, again, the owner by the rows.
     const back = await nodeOf(t, cluster, 'one', {
-      etcd: etcd.clientAddress,
+      etcd: bench.etcd.clientAddress,
       env,
       dataDir: owner.dataDir,
       waitReady: false,
@@ -81,28 +57,12 @@ describe('a takeover by the rows', { skip }, () => {
     assert.equal(verify.code, 0, verify.stdout);
   });
 
-  test('the owner is paused past its lease: what it does when it goes on counts nowhere', async (t) => {
-    const { owner, standby } = await pair(t, 'replicated');
-    const told = await crowd(owner.edge, 'before', 50);
-    await pauseProcess(owner.edge);
-    await waitReady(standby.edge, standby.edge.adminUrl, 60_000);
-    await assertRemembered(standby.edge, told);
-    const after = await crowd(standby.edge, 'after', 50);
-    owner.edge.signal('SIGCONT');
-    const { code } = await owner.edge.exited;
-    assert.equal(code, 75, owner.edge.stderr());
-    await allReplicated(standby.edge);
-    await assertRemembered(standby.edge, [...told, ...after]);
-    const { investors } = await roundTotals(standby.edge);
-    assert.equal(investors, 100);
-  });
-
   test('at journal with a lag the standby does not open, and names what is missing', async (t) => {
-    const { cluster, env, owner, standby } = await pair(t, 'journal');
+    const { cluster, env, owner, standby } = await bench.pair(t, 'journal');
     await crowd(owner.edge, 'saved', 50);
     await allReplicated(owner.edge);
     const saved = (await metric(owner.edge, 'openbell_journal_sequence')) ?? 0;
-    await cassandra.kill();
+    await bench.cassandra.kill();
     const unsaved = await crowd(owner.edge, 'unsaved', 50);
     for (const { status } of unsaved) assert.equal(status, 201, 'at journal nobody waits for Cassandra');
     await until(
@@ -114,9 +74,9 @@ describe('a takeover by the rows', { skip }, () => {
     assert.equal(blind.code, 69, standby.edge.stderr());
     assert.match(standby.edge.stderr(), /the rounds cannot be taken over: no host answers/);
 
-    await cassandra.restart();
+    await bench.cassandra.restart();
     const seeing = await nodeOf(t, cluster, 'two', {
-      etcd: etcd.clientAddress,
+      etcd: bench.etcd.clientAddress,
       env,
       dataDir: standby.dataDir,
       waitReady: false,
@@ -127,7 +87,11 @@ describe('a takeover by the rows', { skip }, () => {
     assert.match(seeing.edge.stderr(), new RegExp(`the rounds cannot be taken over: ${missing}`));
 
     // Whoever has the disk may have the rounds, with everything.
-    const back = await nodeOf(t, cluster, 'one', { etcd: etcd.clientAddress, env, dataDir: owner.dataDir });
+    const back = await nodeOf(t, cluster, 'one', {
+      etcd: bench.etcd.clientAddress,
+      env,
+      dataDir: owner.dataDir,
+    });
     await assertRemembered(back.edge, unsaved);
   });
 });
