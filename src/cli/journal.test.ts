@@ -16,13 +16,14 @@ import {
   temporaryDirectory,
   verdictRow,
 } from '../workers/journal-fixture.js';
+import { cleanEnv } from './run-cli.js';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const dataDir = temporaryDirectory();
 const dir = path.join(dataDir, 'edge', 'journal');
 
 function openbell(...args: string[]): { code: number | null; out: string; err: string } {
-  const env = { ...process.env, OPENBELL_DATA_DIR: dataDir };
+  const env = cleanEnv({ OPENBELL_DATA_DIR: dataDir });
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'journal', ...args], {
     encoding: 'utf8',
     env,

@@ -429,11 +429,11 @@ export const REPLICATION_WINDOW_ROWS = 32_768;
 export const REPLICATION_CHUNK_ROWS = 1_024;
 export const REPLICATION_CHUNKS_MAX = 16;
 /** The same for the view by investor, which is behind on purpose: each partition then gets rows enough for a batch. */
-export const INVESTOR_CHUNK_ROWS = 8_192;
+export const INVESTOR_CHUNK_ROWS = 16_384;
 export const INVESTOR_CHUNKS_MAX = 2;
 /** ...so it waits for this many rows, or this long. */
-export const INVESTOR_GATHER_ROWS = 4_096;
-export const INVESTOR_GATHER_MS = 1_000;
+export const INVESTOR_GATHER_ROWS = 16_384;
+export const INVESTOR_GATHER_MS = 2_000;
 /** A write to Cassandra that failed is tried again after this, doubled up to the longest, with jitter; for ever. */
 export const REPLICATION_RETRY_MIN_MS = 100;
 export const REPLICATION_RETRY_MAX_MS = 5_000;
@@ -448,7 +448,7 @@ export const REPLICATION_DRAIN_MS = 5_000;
 export const REPLICATION_DEADLINE_MS = 10_000;
 /** With a reply that has waited longer than this the node is not ready: whoever comes now would wait as long. */
 export const REPLICATION_STALL_MS = 3_000;
-/** Batches of replies that wait: each shard has two, and this is far above. */
+/** Batches of replies that wait: more than all shards have slabs. */
 export const REPLICATION_HELD_MAX = 1_024;
 /** A replicator thread that died is started again after this. */
 export const REPLICATION_RESTART_MS = 1_000;
@@ -478,6 +478,7 @@ assert(
 // --- Configuration and command line ------------------------------------------------------------------------
 /** Admission shards: a thread each, and more threads than cores only take turns. */
 export const WORKERS_MAX = 64;
+assert(WORKERS_MAX * SHARD_SLABS <= REPLICATION_HELD_MAX, 'every batch of every shard may wait for its rows');
 /** Addresses or origins in one setting. */
 export const CONFIG_LIST_ITEMS_MAX = 64;
 /** A configuration file or a secret file larger than this is some other file. */

@@ -68,6 +68,8 @@ export function fakeMetricsSources(changes: Partial<MetricsSources> = {}): Metri
       lagS: 0.5,
       rows: 140,
       batches: 12,
+      investorRows: 90,
+      investorBatches: 5,
       retries: 3,
       rowsInFlight: 2,
       repliesHeld: 1,

@@ -32,6 +32,7 @@ import { UpkeepClient } from './upkeep-client.js';
 import { WatermarkWriter } from './watermark-writer.js';
 
 export interface NodeParts {
+  readonly ids: InvestmentIds;
   readonly gateway: AdmissionGateway;
   /** This thread's reading side of the index. */
   readonly index: IndexDb;
@@ -113,7 +114,9 @@ export function makeParts(
 
   const { owns } = state;
   const onFenced = (reason: string): void => failure.trip(reason, 'fenced');
-  const sharer = new RoundSharer({ registry: state.tenure.rounds, epoch, onFenced, logger });
+  const sharer = new RoundSharer({
+    ...{ registry: state.tenure.rounds, epoch, journalId, onFenced, logger },
+  });
   const rounds = new RoundsService({
     control: new NodeControlPlane(
       {
@@ -222,6 +225,7 @@ export function makeParts(
       return;
     }
     gateway.setGate(FENCED);
+    replication?.gate?.fence();
     watermark.end();
     outbox.stop();
     rounds.stop();
@@ -229,6 +233,7 @@ export function makeParts(
     void intake.stop();
   });
   return {
+    ids,
     gateway,
     index,
     rounds,

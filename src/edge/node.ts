@@ -8,7 +8,6 @@ import { EDGE_DRAIN_MS, UPKEEP_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import { type DirLock, lockDir } from '../engines/dir-lock.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
-import { FileWatermarkStore } from '../engines/watermark.js';
 import type { AdminServer } from '../http/admin-server.js';
 import { type Claim, claimRounds } from './claim.js';
 import { monotonicMs, nowMs } from './clocks.js';
@@ -18,7 +17,7 @@ import { startNodeAdmin } from './node-admin.js';
 import { makeParts, type NodeParts } from './node-parts.js';
 import { openapiJson } from './openapi.js';
 import { type PublicServer, startPublicServer } from './public-server.js';
-import { type RebuildRequest, rebuildForStart } from './rebuild-start.js';
+import { prepareJournal, type RebuildRequest } from './rebuild-start.js';
 import { guardState } from './rows-guard.js';
 import { adoptSharedRounds } from './shared-rounds.js';
 import { makePlaces, recoverState, type StartFailure, type StartState } from './start-state.js';
@@ -40,7 +39,7 @@ export interface EdgeOptions {
   readonly stopRequested: Promise<unknown>;
   /** Undefined: the embedded link to the ledger. */
   readonly nsq?: NsqSettings | undefined;
-  /** The journal is built again first; absent: it must be there. */
+  /** The journal is built again first; absent: it must be here, or another node's that is taken over. */
   readonly rebuild?: RebuildRequest;
 }
 
@@ -59,22 +58,17 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     return claim;
   }
   const { tenure } = claim.value;
-  if (options.rebuild !== undefined) {
-    const places = makePlaces(config.dataDir);
-    const rebuilt = await rebuildForStart({
-      config,
-      places,
-      watermarks: tenure.watermark ?? new FileWatermarkStore(places.watermarkFile),
-      epoch: claim.value.isShared ? tenure.ownership.epoch : null,
-      replaceExisting: false,
-      request: options.rebuild,
-      logger,
-    });
-    if (!rebuilt.ok) {
-      await claim.value.release();
-      await lock.value.release();
-      return rebuilt;
-    }
+  const prepared = await prepareJournal({
+    config,
+    tenure,
+    isShared: claim.value.isShared,
+    request: options.rebuild ?? null,
+    logger,
+  });
+  if (!prepared.ok) {
+    await claim.value.release();
+    await lock.value.release();
+    return prepared;
   }
   const failure = new FatalSwitch(logger);
   void tenure.ownership.lost.then((reason) => failure.trip(reason, 'fenced'));
@@ -136,7 +130,7 @@ class RunningEdge implements EdgeNode {
     const startedMs = monotonicMs();
     const { logger } = this.#options;
     const { recovered, epoch, tenure } = this.#state;
-    const { rounds, sharer, watermark, gateway } = this.#parts;
+    const { rounds, sharer, watermark, gateway, ids } = this.#parts;
     await rounds.restore(recovered.rounds.map(({ definition }) => definition));
     const last = recovered.end.nextSequence - 1;
     // The new epoch is on record before the first verdict under it.
@@ -145,7 +139,7 @@ class RunningEdge implements EdgeNode {
       return this.#giveUp('the watermark cannot be written', exitCode);
     }
     await gateway.barrier();
-    const adopted = await adoptSharedRounds(tenure.rounds, rounds, last);
+    const adopted = await adoptSharedRounds(tenure.rounds, rounds, { last, ids });
     if (!adopted.ok) return this.#giveUp(adopted.error, EXIT.unavailable);
     if (adopted.value > 0)
       logger.warn({ rounds: adopted.value }, 'rounds of the last owner are journaled here');

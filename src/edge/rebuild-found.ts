@@ -22,6 +22,8 @@ export interface FoundRows {
 
 /** The part of a watermark that counts here. */
 export interface KnownMark {
+  /** Of the owner that wrote it. */
+  readonly epoch: number;
   readonly journalId: string;
   readonly sequence: number;
   readonly rounds: readonly { readonly id: string; readonly admitted: number; readonly count: number }[];
@@ -70,13 +72,18 @@ export function missingRows(
   return { from: end + 1, to, because };
 }
 
-/** The watermark in sequences that count: of an earlier journal only what its successor has taken over. */
+/**
+ * The watermark in sequences that count: of an earlier journal only what its successor has taken over, unless that
+ * journal has gone on since, while the store was away.
+ */
 function markedSequence(book: EpochBook, mark: KnownMark | null): number {
   if (mark === null) return 0;
   const lineage = book.lineage(Number.POSITIVE_INFINITY) ?? [];
   const at = lineage.findIndex(({ journalId }) => journalId === mark.journalId);
   const successor = at < 0 ? undefined : lineage[at + 1];
-  return successor === undefined ? mark.sequence : Math.min(mark.sequence, successor.firstSequence - 1);
+  if (successor === undefined) return mark.sequence;
+  const isPassed = mark.epoch < (book.at(successor.firstSequence)?.epoch ?? 0);
+  return isPassed ? Math.min(mark.sequence, successor.firstSequence - 1) : mark.sequence;
 }
 
 /** What the rounds came to, by the watermark and by the rows. */

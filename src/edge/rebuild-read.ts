@@ -26,7 +26,6 @@ export async function collectRows(
   if (!begun.ok) return begun;
   const looksTo = Math.max(knownTo, rows.lastControl, book.begunAt);
   let end = 0;
-  let holed = false;
   let damage: string | null = null;
   const beyond = { count: 0, first: 0, last: 0 };
   let promisedBeyond = 0;
@@ -35,13 +34,13 @@ export async function collectRows(
     const found = await rows.bucket(bucket);
     if (!found.ok) return found;
     for (const { sequence, epoch, row } of found.value) {
-      if (!holed && sequence === end + 1 && row.ok) {
+      // They ascend, so behind a hole none follows the end any more.
+      if (sequence === end + 1 && row.ok) {
         take(row.value, epoch);
         end = sequence;
         continue;
       }
-      if (!holed && sequence === end + 1 && !row.ok) damage = row.error;
-      holed = true;
+      if (sequence === end + 1 && !row.ok) damage = row.error;
       if (beyond.count === 0) beyond.first = sequence;
       beyond.last = sequence;
       beyond.count += 1;
@@ -49,4 +48,18 @@ export async function collectRows(
     }
   }
   return ok({ end, beyond: beyond.count === 0 ? null : beyond, promisedBeyond, damage });
+}
+
+/** The last sequence of a row that counts behind the end of a journal, as far as there can be any; 0: there is none. */
+export async function lastRowBehind(rows: StoredRows, end: number): Promise<Result<number, RowsFailure>> {
+  const begun = await rows.begin();
+  if (!begun.ok) return begun;
+  let last = 0;
+  for (let bucket = bucketOf(end + 1); bucket <= bucketOf(end + REACH); bucket++) {
+    const found = await rows.bucket(bucket);
+    if (!found.ok) return found;
+    const sequence = found.value.at(-1)?.sequence ?? 0;
+    if (sequence > end) last = sequence;
+  }
+  return ok(Math.max(last, rows.lastControl > end ? rows.lastControl : 0));
 }

@@ -7,8 +7,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { type AckLevel, EpochBook } from '../core/epochs.js';
+import { must } from '../core/assert.js';
+import { type AckLevel, EpochBook, type EpochEntry } from '../core/epochs.js';
 import { err, ok, type Result } from '../core/result.js';
+import type { LineageRow } from '../core/rows.js';
 import type { RowStore } from '../engines/rows.js';
 import { checkSegments } from '../workers/journal-segments.js';
 import { isSound, type JournalReport, verifyJournal } from '../workers/journal-verify.js';
@@ -25,9 +27,9 @@ export interface RebuildOptions {
   readonly cursorFile: string;
   readonly segmentBytes: number;
   /** How far the journal is known to have been durable and promised; null where nobody remembers. */
-  readonly watermark: (KnownMark & { readonly epoch: number; readonly at: string }) | null;
-  /** Under which the node will run; null: one more than any that is known. */
-  readonly epoch: number | null;
+  readonly watermark: (KnownMark & { readonly at: string }) | null;
+  /** Takes an epoch above all that are known, under which this node owns its rounds; the error is why it cannot. */
+  readonly epochAbove: (floor: number) => Promise<Result<number, string>>;
   readonly ack: AckLevel;
   /** The first missing sequence, as it was named: the operator gives up what is missing from there on. */
   readonly acceptLossFrom: number | null;
@@ -88,14 +90,16 @@ export async function rebuildJournal(
   const book = new EpochBook(epochs.value);
   const present = presentJournal(journalDir);
   const newest = book.newest;
-  if (newest === null || newest.journalId === present) {
+  if (newest === null || newest.journalId === present || hasGoneOn(present, newest, options.watermark)) {
     return ok({ ...NOTHING_BUILT, journalId: present, epoch: newest?.epoch ?? 0 });
   }
   if (present !== null && !options.replaceExisting) {
     const message = `there is a journal in ${journalDir} (${present}), and the rows are of journal ${newest.journalId}: move it away first`;
     return err({ code: 'journal-present', message });
   }
-  const epoch = options.epoch ?? Math.max(options.watermark?.epoch ?? 0, newest.epoch) + 1;
+  const raised = await options.epochAbove(Math.max(options.watermark?.epoch ?? 0, newest.epoch));
+  if (!raised.ok) return err({ code: 'unavailable', message: raised.error });
+  const epoch = raised.value;
   if (epoch <= newest.epoch) {
     const message = `epoch ${newest.epoch} is on record, and this node would run under ${epoch}`;
     return err({ code: 'superseded', message });
@@ -112,6 +116,14 @@ export async function rebuildJournal(
   } finally {
     discard(fresh);
   }
+}
+
+/**
+ * The journal that is here was owned after the newest epoch on record, while the store was away: that epoch's builder has
+ * admitted nothing, or the watermark would be its own.
+ */
+function hasGoneOn(present: string | null, newest: EpochEntry, mark: KnownMark | null): boolean {
+  return mark !== null && mark.journalId === present && mark.epoch > newest.epoch;
 }
 
 /** What is left of a run that came to nothing; one that cannot be removed is so at the beginning of the next. */
@@ -167,12 +179,16 @@ class Rebuild {
     const lineage = [...(this.#book.lineage(end + 1) ?? []), own];
     const at = nowMs();
     const lostThrough = lost.value?.to ?? 0;
-    this.#builder.add({ kind: 'lineage', sequence: end + 1, at, lineage, lostThrough }, this.#epoch);
+    const row: LineageRow = { kind: 'lineage', sequence: end + 1, at, lineage, lostThrough };
+    this.#builder.add(row, this.#epoch);
     this.#builder.flush();
     const report = verifyJournal(this.#fresh, Number.POSITIVE_INFINITY);
     if (!isSound(report) || report.lastSequence !== end + 1) return this.#unsound(report);
     const claimed = await this.#claim(own.firstSequence, at);
     if (!claimed.ok) return claimed;
+    // Before any watermark speaks of it: whoever takes over next, from whatever is left of this node, has it too.
+    const saved = await store.write([{ row, epoch: this.#epoch, round: '' }]);
+    if (!saved.ok) return saved;
     // Of the journal by its id, so it means nothing before that is in place, and nothing is written twice after.
     writeCursor(this.#options.cursorFile, cursor);
     return ok({
@@ -211,7 +227,10 @@ class Rebuild {
   async #claim(firstSequence: number, at: number): Promise<Result<undefined, RebuildFailure>> {
     const { store, ack } = this.#options;
     const { journalId } = this.#builder;
-    const claim = await store.claimEpoch({ epoch: this.#epoch, journalId, firstSequence, ack, at });
+    const builtAfter = must(this.#book.newest, 'an epoch whose rows these are').epoch;
+    const claim = await store.claimEpoch({
+      ...{ epoch: this.#epoch, journalId, firstSequence, builtAfter, ack, at },
+    });
     if (!claim.ok) return claim;
     if (claim.value.claimed) return ok(undefined);
     const message = `epoch ${this.#epoch} is on record for journal ${claim.value.by.journalId}: another node has taken over`;
@@ -247,7 +266,7 @@ class Rebuild {
  * The id of the journal in a directory; null: there is none, or none that holds a row, as a start leaves it that was
  * refused. A damaged one is one all the same.
  */
-function presentJournal(journalDir: string): string | null {
+export function presentJournal(journalDir: string): string | null {
   const segments = checkSegments(journalDir);
   if (!segments.ok) return 'damaged';
   const journalId = segments.value[0]?.journalId;

@@ -18,6 +18,26 @@ const of = (
   },
 });
 
+/** Of the rows by round, and by investor. */
+const perTable = (
+  name: string,
+  help: string,
+  values: (rows: ReplicationStats) => readonly [number, number],
+): Family => ({
+  name: `openbell_rows_${name}`,
+  help,
+  type: 'counter',
+  read: (from) => {
+    const rows = from.replication();
+    if (rows === null) return [];
+    const [byRound, byInvestor] = values(rows);
+    return [
+      { labels: { table: 'by_round' }, value: byRound },
+      { labels: { table: 'by_investor' }, value: byInvestor },
+    ];
+  },
+});
+
 export const ROW_FAMILIES: readonly Family[] = [
   of(
     'gauge',
@@ -34,8 +54,11 @@ export const ROW_FAMILIES: readonly Family[] = [
   of('gauge', 'lag_rows', 'Durable rows that are not in Cassandra yet.', (rows) => rows.lagRows),
   of('gauge', 'lag_seconds', 'Age of the oldest of them; 0 when there is none.', (rows) => rows.lagS),
   of('gauge', 'in_flight', 'Rows on their way to Cassandra.', (rows) => rows.rowsInFlight),
-  of('counter', 'written_total', 'Rows written to Cassandra, both tables.', (rows) => rows.rows),
-  of('counter', 'batches_total', 'Batches written to Cassandra.', (rows) => rows.batches),
+  perTable('written_total', 'Rows written to Cassandra, by table.', (rows) => [rows.rows, rows.investorRows]),
+  perTable('batches_total', 'Batches written to Cassandra, by table.', (rows) => [
+    rows.batches,
+    rows.investorBatches,
+  ]),
   of(
     'counter',
     'retries_total',

@@ -8,6 +8,7 @@ import { ReplicationGate } from './replication-gate.js';
 
 class World {
   replicated = 0;
+  owns = true;
   nowMs = 0;
   wakes = 0;
   readonly told: string[] = [];
@@ -16,6 +17,7 @@ class World {
   constructor(heldMax = 8) {
     this.gate = new ReplicationGate({
       replicated: () => this.replicated,
+      owns: () => this.owns,
       wake: () => {
         this.wakes += 1;
       },
@@ -79,22 +81,65 @@ describe('a batch', () => {
     assert.deepEqual(world.told, ['10 not-durable', '20'], 'replicated is not late, whoever looked when');
   });
 
-  test('beyond the bound is told so at once', () => {
+  test('beyond the bound sends the oldest away, so that every shard still answers in order', () => {
     const world = new World(2);
     for (const sequence of [1, 2, 3]) world.hold(sequence);
-    assert.deepEqual([world.told, world.gate.held, world.gate.late], [['3 not-durable'], 2, 1]);
+    assert.deepEqual([world.told, world.gate.held, world.gate.late], [['1 not-durable'], 2, 1]);
+    world.replicated = 3;
+    world.gate.advance();
+    assert.deepEqual(world.told, ['1 not-durable', '2', '3']);
   });
+});
 
-  test('is never told yes after the gate has failed, whatever is replicated then', () => {
+describe('a node that may be the owner no more', () => {
+  test('tells no yes, not even of rows that have arrived: they may have come after the next owner read them', () => {
     const world = new World();
     world.hold(1);
-    world.gate.fail({ code: 'fenced' });
+    world.owns = false;
+    world.replicated = 1;
+    world.gate.advance();
+    world.hold(1, 'again');
+    assert.deepEqual(world.told, ['1 fenced', 'again fenced']);
+    world.owns = true;
+    world.hold(1, 'once more');
+    assert.deepEqual(world.told.at(-1), 'once more fenced', 'for good');
+  });
+
+  test('is asked after the rows were seen, never before: the lease may end in between', () => {
+    const asked: string[] = [];
+    const gate = new ReplicationGate({
+      replicated: () => {
+        asked.push('rows');
+        return 1;
+      },
+      owns: () => {
+        asked.push('lease');
+        return true;
+      },
+      wake: () => undefined,
+      clock: () => 0,
+    });
+    gate.hold(1, () => asked.push('yes'));
+    assert.deepEqual(asked, ['rows', 'lease', 'yes']);
+  });
+
+  test('tells whoever waits when it looks, also where nothing arrives', () => {
+    const world = new World();
+    world.hold(1);
+    world.owns = false;
+    world.gate.expire();
+    assert.deepEqual([world.told, world.gate.held], [['1 fenced'], 0]);
+  });
+
+  test('and is told so by a newer epoch in the store', () => {
+    const world = new World();
+    world.hold(1);
+    world.gate.fence();
     world.replicated = 5;
     world.gate.advance();
     world.hold(2);
-    world.gate.fail({ code: 'internal' });
-    assert.deepEqual(world.told, ['1 fenced', '2 fenced']);
-    assert.equal(world.gate.held, 0);
+    world.gate.fence();
+    assert.deepEqual([world.told, world.gate.held], [['1 fenced', '2 fenced'], 0]);
   });
 });
 

@@ -4,6 +4,10 @@
 // request is answered from an earlier row, which may be on its way as well. Sequences only rise, so the queue is in
 // order and the first one to wait is the first to go. What waits too long is told `not-durable`, which means unknown:
 // the row is on this node's disk, may be in the store, and the same key asks again and gets the truth.
+//
+// A yes is told only by who owns the rounds after its rows were seen in the store. Whoever takes them over reads the rows
+// after that, so it has every row of a yes that was told. A row that arrives later, because its owner was paused with it in
+// hand, counts nowhere: the node is fenced, and so is its answer.
 
 import { assert } from '../core/assert.js';
 import { REPLICATION_DEADLINE_MS, REPLICATION_HELD_MAX } from '../core/limits.js';
@@ -15,6 +19,8 @@ export type Release = (problem: Problem | null) => void;
 export interface ReplicationGateModules {
   /** Every row up to here is in the store. */
   readonly replicated: () => number;
+  /** False when another node may own the rounds by now. */
+  readonly owns: () => boolean;
   /** Somebody waits now: there is something to write. */
   readonly wake: () => void;
   /** Milliseconds, monotonic. */
@@ -35,6 +41,9 @@ const LATE: Problem = {
   retryAfterS: 1,
 };
 
+/** Long enough for another node to have taken over. */
+const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
+
 const FULL: Problem = {
   code: 'not-durable',
   detail: 'Too many rows wait to be replicated. Ask again with the same key.',
@@ -46,7 +55,7 @@ export class ReplicationGate {
   readonly #heldMax: number;
   readonly #deadlineMs: number;
   #held: Held[] = [];
-  #failure: Problem | null = null;
+  #isFenced = false;
   #late = 0;
 
   constructor(modules: ReplicationGateModules) {
@@ -73,27 +82,29 @@ export class ReplicationGate {
 
   /**
    * Calls `release` once: at once when everything up to `sequence` is replicated and nobody waits before it, else as soon
-   * as that is so, it is too late, or the gate has failed.
+   * as that is so, it is too late, or this node is fenced.
    * @param sequence the newest durable one when the batch was answered; never lower than in the call before
    */
   hold(sequence: number, release: Release): void {
-    const { replicated, wake, clock } = this.#modules;
+    const { wake, clock } = this.#modules;
     const last = this.#held.at(-1);
     assert(last === undefined || sequence >= last.sequence, 'batches are held in the order of their rows');
-    if (this.#failure !== null) release(this.#failure);
-    else if (last === undefined && replicated() >= sequence) release(null);
-    else if (this.#held.length >= this.#heldMax) {
-      this.#late += 1;
-      release(FULL);
-    } else {
+    const reached = this.#reached();
+    if (this.#isFenced) release(FENCED);
+    else if (last === undefined && reached >= sequence) release(null);
+    else {
       this.#held.push({ sequence, sinceMs: clock(), release });
       wake();
+      if (this.#held.length <= this.#heldMax) return;
+      this.#late += 1;
+      // The oldest: whoever is told must be the first that waits, for the answers of a shard leave in order.
+      this.#release(1, FULL);
     }
   }
 
   /** `replicated` has risen: lets go of what may go. */
   advance(): void {
-    const reached = this.#modules.replicated();
+    const reached = this.#reached();
     let count = 0;
     while (count < this.#held.length && this.#held[count]!.sequence <= reached) count++;
     this.#release(count, null);
@@ -110,10 +121,19 @@ export class ReplicationGate {
     this.#release(count, LATE);
   }
 
-  /** From now on nothing passes: this node has been superseded, say. */
-  fail(problem: Problem): void {
-    this.#failure ??= problem;
-    this.#release(this.#held.length, this.#failure);
+  /** From now on nothing passes: another node may own the rounds. */
+  fence(): void {
+    this.#isFenced = true;
+    this.#release(this.#held.length, FENCED);
+  }
+
+  /** How far rows may be told; fences the gate when this node may be the owner no more. */
+  #reached(): number {
+    const { replicated, owns } = this.#modules;
+    const reached = replicated();
+    // Asked after that: the other way round the lease could end, and another node read the rows, in between.
+    if (!owns()) this.fence();
+    return reached;
   }
 
   /** What a release does may hold the next one, so the queue is in order before the first is called. */

@@ -8,7 +8,7 @@ const WORDS = {
   replicated: 0,
   /** The same for the view by investor. */
   investors: 1,
-  /** Sums since the start: rows and batches written, of both kinds; writes that failed and were tried again. */
+  /** Sums since the start: rows and batches written; writes that failed and were tried again. */
   rows: 2,
   batches: 3,
   retries: 4,
@@ -16,6 +16,9 @@ const WORDS = {
   rowsInFlight: 5,
   /** When the oldest of them was decided, milliseconds since the epoch; 0: nothing is in flight. */
   oldestAtMs: 6,
+  /** Rows and batches written of the view. */
+  investorRows: 7,
+  investorBatches: 8,
 } as const;
 
 const COUNT = Object.keys(WORDS).length;

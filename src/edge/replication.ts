@@ -4,7 +4,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
 import { REPLICATION_STALL_MS } from '../core/limits.js';
-import type { Problem } from '../core/problem.js';
 import { cassandraOptions } from '../engines/cassandra/options.js';
 import { ReplicationGate } from './replication-gate.js';
 import { ReplicatorClient } from './replicator-client.js';
@@ -29,13 +28,13 @@ export interface ReplicationStats {
   readonly lagS: number;
   readonly rows: number;
   readonly batches: number;
+  readonly investorRows: number;
+  readonly investorBatches: number;
   readonly retries: number;
   readonly rowsInFlight: number;
   readonly repliesHeld: number;
   readonly repliesLate: number;
 }
-
-const FENCED: Problem = { code: 'fenced' };
 
 export class Replication {
   readonly client: ReplicatorClient;
@@ -76,7 +75,7 @@ export class Replication {
       },
       onAdvance: () => gate?.advance(),
       onFenced: (reason) => {
-        gate?.fail(FENCED);
+        gate?.fence();
         modules.onFenced(reason);
       },
       logger,
@@ -84,6 +83,7 @@ export class Replication {
     if (config.ack === 'replicated') {
       gate = new ReplicationGate({
         replicated: () => client.replicated,
+        owns: state.owns,
         wake: () => client.wake(),
         clock: monotonicMs,
       });
@@ -122,6 +122,8 @@ export class Replication {
       lagS: oldestAtMs === 0 ? 0 : Math.max(0, (nowMs - oldestAtMs) / 1000),
       rows: words.get('rows'),
       batches: words.get('batches'),
+      investorRows: words.get('investorRows'),
+      investorBatches: words.get('investorBatches'),
       retries: words.get('retries'),
       rowsInFlight: words.get('rowsInFlight'),
       repliesHeld: this.gate?.held ?? 0,

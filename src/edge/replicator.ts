@@ -5,9 +5,7 @@
 // journal's, nothing more is written: the rows would not count, and the node must not go on admitting. An epoch of
 // the journal that is not on record yet, because the store was away while it ran, is put there before its first row.
 
-import { must } from '../core/assert.js';
 import type { EpochEntry } from '../core/epochs.js';
-import { InvestmentIds } from '../core/ids.js';
 import {
   INVESTOR_CHUNK_ROWS,
   INVESTOR_CHUNKS_MAX,
@@ -23,12 +21,13 @@ import {
   REPLICATION_RETRY_MIN_MS,
 } from '../core/limits.js';
 import type { Result } from '../core/result.js';
-import { aboutInvestment } from '../core/rows.js';
-import type { InvestorRow, InvestorRowEntry, RowEntry, RowStore, RowsFailure } from '../engines/rows.js';
+import type { RowStore, RowsFailure } from '../engines/rows.js';
+import { foundEpoch } from './found-epoch.js';
 import { type ReplicationCursor, readCursor, writeCursor } from './replication-cursor.js';
+import { ReplicationEntries } from './replication-entries.js';
 import type { ReplicationWords } from './replication-words.js';
 import type { ReplicationPlaces, ReplicationTerms, ReplicatorNews } from './replicator-protocol.js';
-import { RowTail, type TailRow } from './row-tail.js';
+import { RowTail } from './row-tail.js';
 import { Waiting } from './waiting.js';
 
 export interface ReplicatorModules {
@@ -47,8 +46,7 @@ export class Replicator {
   readonly #places: ReplicationPlaces;
   readonly #terms: ReplicationTerms;
   readonly #modules: ReplicatorModules;
-  readonly #ids: InvestmentIds;
-  readonly #roundIds = new Map<number, string>();
+  readonly #entries: ReplicationEntries;
   readonly #waiting = new Waiting();
   #rows: RowTail | null = null;
   #investors: RowTail | null = null;
@@ -56,6 +54,8 @@ export class Replicator {
   #stopping = false;
   #isTroubled = false;
   #fenced: string | null = null;
+  /** Of the rows that were read last; 0: none were. */
+  #foundEpoch = 0;
   #gatherSinceMs = -1;
   #rememberedAtMs = 0;
   #checkedAtMs = 0;
@@ -64,8 +64,7 @@ export class Replicator {
     this.#places = places;
     this.#terms = places;
     this.#modules = modules;
-    this.#ids = new InvestmentIds(places.lineage);
-    for (const { number, id } of modules.rounds) this.#roundIds.set(number, id);
+    this.#entries = new ReplicationEntries(places.lineage, modules.rounds);
   }
 
   /** There may be more to write. */
@@ -125,11 +124,6 @@ export class Replicator {
       ...this.#places,
       random,
       delay: (ms: number) => this.#waiting.pause(ms),
-      onWritten: (failure: RowsFailure | null, written: { rows: number; batches: number } | null) => {
-        this.#noteTrouble(failure);
-        words.add('rows', written?.rows ?? 0);
-        words.add('batches', written?.batches ?? 0);
-      },
     };
     const rowTail = new RowTail({
       ...shared,
@@ -137,8 +131,13 @@ export class Replicator {
       limit: durable,
       chunkRows: REPLICATION_CHUNK_ROWS,
       chunksMax: REPLICATION_CHUNKS_MAX,
+      onWritten: (failure, written) => {
+        this.#noteTrouble(failure);
+        words.add('rows', written?.rows ?? 0);
+        words.add('batches', written?.batches ?? 0);
+      },
       onEpoch: (epoch, firstSequence) => this.#claimFound(epoch, firstSequence),
-      write: (chunk) => store.write(this.#entries(chunk)),
+      write: (chunk) => store.write(this.#entries.rows(chunk)),
       onAdvance: ({ nextSequence }) => {
         words.raise('replicated', nextSequence - 1);
         this.#publish();
@@ -153,8 +152,13 @@ export class Replicator {
       limit: () => rowTail.position.nextSequence - 1,
       chunkRows: INVESTOR_CHUNK_ROWS,
       chunksMax: INVESTOR_CHUNKS_MAX,
+      onWritten: (failure, written) => {
+        this.#noteTrouble(failure);
+        words.add('investorRows', written?.rows ?? 0);
+        words.add('investorBatches', written?.batches ?? 0);
+      },
       onEpoch: async () => true,
-      write: (chunk) => store.writeByInvestor(this.#investorEntries(chunk)),
+      write: (chunk) => store.writeByInvestor(this.#entries.investorRows(chunk)),
       onAdvance: ({ nextSequence }) => {
         words.raise('investors', nextSequence - 1);
         this.wake();
@@ -178,50 +182,28 @@ export class Replicator {
     return await tail.fill();
   }
 
-  #entries(chunk: readonly TailRow[]): RowEntry[] {
-    return chunk.map(({ row, epoch }) => {
-      if (row.kind === 'round') this.#roundIds.set(row.definition.number, row.definition.id);
-      return { row, epoch, round: this.#roundOf(row) };
-    });
-  }
-
-  #investorEntries(chunk: readonly TailRow[]): InvestorRowEntry[] {
-    const entries: InvestorRowEntry[] = [];
-    for (const { row, epoch } of chunk) {
-      if (row.kind === 'round') this.#roundIds.set(row.definition.number, row.definition.id);
-      if (row.kind !== 'verdict' && row.kind !== 'outcome') continue;
-      const investment = this.#ids.idOf(aboutInvestment(row));
-      entries.push({ row, epoch, round: this.#roundOf(row), investment });
-    }
-    return entries;
-  }
-
-  #roundOf(row: TailRow['row'] | InvestorRow): string {
-    if (row.kind === 'lineage') return '';
-    return row.kind === 'round'
-      ? row.definition.id
-      : must(this.#roundIds.get(row.round), 'a round before its rows');
-  }
-
   /** Puts the epoch of this process on record, unless a newer one is. */
   async #claimOwn(): Promise<boolean> {
     const { epoch, firstSequence, ack } = this.#terms;
+    const { journalId } = this.#places;
     const known = await this.#insist(() => this.#modules.store.epochs());
-    return known !== null && !this.#isPassed(known) && (await this.#claim(epoch, firstSequence, ack));
+    if (known === null || this.#isPassed(known)) return false;
+    const at = this.#modules.nowMs();
+    return await this.#claim({ epoch, journalId, firstSequence, builtAfter: 0, ack, at });
   }
 
   /** Puts an epoch that was found in the journal on record; it may have begun before this sequence. */
-  async #claimFound(epoch: number, sequence: number): Promise<boolean> {
-    // What that process had promised is not in the journal: the lesser promise claims less of what is missing.
-    return epoch === this.#terms.epoch || (await this.#claim(epoch, sequence, 'journal'));
+  async #claimFound(epoch: number, firstSequence: number): Promise<boolean> {
+    const found = { epoch, firstSequence, previous: this.#foundEpoch };
+    this.#foundEpoch = epoch;
+    if (epoch === this.#terms.epoch) return true;
+    return await this.#claim(foundEpoch(this.#places.lineage, found, this.#modules.nowMs()));
   }
 
-  async #claim(epoch: number, firstSequence: number, ack: EpochEntry['ack']): Promise<boolean> {
+  async #claim(entry: EpochEntry): Promise<boolean> {
     const { journalId, lineage } = this.#places;
-    const at = this.#modules.nowMs();
-    const claim = await this.#insist(() =>
-      this.#modules.store.claimEpoch({ epoch, journalId, firstSequence, ack, at }),
-    );
+    const { epoch } = entry;
+    const claim = await this.#insist(() => this.#modules.store.claimEpoch(entry));
     if (claim === null) return false;
     if (claim.claimed || lineage.some((entry) => entry.journalId === claim.by.journalId)) return true;
     this.#fenced = `epoch ${epoch} is on record for journal ${claim.by.journalId}, and this one is ${journalId}`;

@@ -12,6 +12,7 @@ import { aboutInvestment, type Row } from '../core/rows.js';
 import type { RowEntry, RowStore, StoredRow } from '../engines/rows.js';
 import { type FindingKind, type FindingList, Findings } from '../workers/audit-findings.js';
 import { JournalReader } from '../workers/journal-reader.js';
+import { foundEpoch } from './found-epoch.js';
 import type { ReplicationPlaces } from './replicator-protocol.js';
 import type { TailRow } from './row-tail.js';
 import { bucketOf, StoredRows } from './stored-rows.js';
@@ -100,17 +101,13 @@ class Comparison {
     const own = this.#ownEpochs();
     if (!own.ok) return own;
     const entries: EpochEntry[] = [...known.value];
+    let previous = 0;
     for (const [epoch, firstSequence] of own.value) {
-      if (entries.some((entry) => entry.epoch === epoch)) continue;
+      const entry = foundEpoch(places.lineage, { epoch, firstSequence, previous }, nowMs());
+      previous = epoch;
+      if (entries.some((one) => one.epoch === epoch)) continue;
       this.#note('rows-epoch', 0, `epoch ${epoch} of the journal is not on record, so its rows do not count`);
       if (!repair) continue;
-      const entry = {
-        epoch,
-        journalId: places.journalId,
-        firstSequence,
-        ack: 'journal',
-        at: nowMs(),
-      } as const;
       const claimed = await store.claimEpoch(entry);
       if (!claimed.ok) return err(claimed.error.message);
       this.#repaired += 1;

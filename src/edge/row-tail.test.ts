@@ -108,6 +108,20 @@ test('it has come as far as the first chunk that has not arrived', async () => {
   assert.deepEqual([advances, tail.position.nextSequence], [[], 1]);
   await answer(0, WRITTEN);
   assert.deepEqual([advances, tail.position.nextSequence], [[11], 12]);
+  await tail.fill();
+  await answer(3, WRITTEN);
+  assert.equal(tail.position.nextSequence, 16);
+});
+
+test('a chunk in between that has not arrived holds up those behind it', async () => {
+  fill(8, 2);
+  const { tail, advances, answer } = bound(new World());
+  await tail.fill();
+  await answer(0, WRITTEN);
+  await answer(2, WRITTEN);
+  assert.deepEqual([advances, tail.position.nextSequence], [[3], 4]);
+  await answer(1, WRITTEN);
+  assert.deepEqual(advances, [3, 11]);
 });
 
 test('a chunk that fails is written again for ever, ever later up to a bound, and the others go on', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
+import { InvestmentIds } from '../core/ids.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { RoundDefinition } from '../core/round.js';
 import { LocalRoundRegistry, type RegistryFailure, type RoundRegistry } from '../engines/round-registry.js';
@@ -38,6 +39,7 @@ function sharing(registry: RoundRegistry): { readonly sharer: RoundSharer; reado
   const sharer = new RoundSharer({
     registry,
     epoch: 4,
+    journalId: 'aaaaaaaa',
     onFenced: (reason) => fenced.push(reason),
     logger: pino({ level: 'silent' }),
   });
@@ -108,6 +110,12 @@ describe('taking the rounds of the last owner over', () => {
   const both = (name: string): string[] => [`${name} begins`, `${name} ends`];
   const text = '1000-200000/2000000000';
 
+  /** Of a journal that made what is shared, or was built from it up to `builtAt`. */
+  const endAt = (last: number, builtAt?: number): { last: number; ids: InvestmentIds } => {
+    const built = builtAt === undefined ? [] : [{ journalId: 'bbbbbbbb', firstSequence: builtAt }];
+    return { last, ids: new InvestmentIds([{ journalId: 'aaaaaaaa', firstSequence: 1 }, ...built]) };
+  };
+
   async function shared(...rounds: ReturnType<typeof sharedRound>[]): Promise<RoundRegistry> {
     const registry = new LocalRoundRegistry();
     assert.ok((await registry.put(rounds)).ok);
@@ -119,7 +127,7 @@ describe('taking the rounds of the last owner over', () => {
     await rounds.restore([definitionOf({ state: 'open' })]);
     control.take();
     const registry = await shared(sharedRound(3, 10, { state: 'paused' }));
-    assert.deepEqual(await adoptSharedRounds(registry, rounds, 10), ok(0));
+    assert.deepEqual(await adoptSharedRounds(registry, rounds, endAt(10)), ok(0));
     assert.deepEqual(control.take(), []);
   });
 
@@ -128,7 +136,7 @@ describe('taking the rounds of the last owner over', () => {
     await rounds.restore([definitionOf({ state: 'open' })]);
     control.take();
     const registry = await shared(sharedRound(3, 11, { state: 'paused' }));
-    assert.deepEqual(await adoptSharedRounds(registry, rounds, 10), ok(1));
+    assert.deepEqual(await adoptSharedRounds(registry, rounds, endAt(10)), ok(1));
     assert.equal(rounds.get('crowd')?.state, 'paused');
     assert.deepEqual(control.take(), [
       `publish paused ${text}`,
@@ -139,13 +147,27 @@ describe('taking the rounds of the last owner over', () => {
     ]);
   });
 
+  test('also one whose sequence the own journal has given to its lineage row, or to what came after', async () => {
+    for (const builtAt of [10, 9]) {
+      const { rounds } = newRounds();
+      await rounds.restore([definitionOf({ state: 'open' })]);
+      const registry = await shared(sharedRound(3, 10, { state: 'paused' }));
+      assert.deepEqual(await adoptSharedRounds(registry, rounds, endAt(10, builtAt)), ok(1));
+      assert.equal(rounds.get('crowd')?.state, 'paused');
+    }
+    const { rounds } = newRounds();
+    await rounds.restore([definitionOf({ state: 'paused' })]);
+    const registry = await shared(sharedRound(3, 10, { state: 'paused' }));
+    assert.deepEqual(await adoptSharedRounds(registry, rounds, endAt(11, 11)), ok(0), 'it was saved');
+  });
+
   test('rounds that the own journal has never seen, in the order of their numbers', async () => {
     const { rounds, control } = newRounds();
     const registry = await shared(
       sharedRound(3, 12, { id: 'second', number: 2, state: 'open' }),
       sharedRound(3, 15, { state: 'open' }),
     );
-    assert.deepEqual(await adoptSharedRounds(registry, rounds, 0), ok(2));
+    assert.deepEqual(await adoptSharedRounds(registry, rounds, endAt(0)), ok(2));
     assert.deepEqual(
       rounds.list().map(({ id, number, state }) => [id, number, state]),
       [
@@ -170,7 +192,7 @@ describe('taking the rounds of the last owner over', () => {
       [{ id: 'mine', number: 2 }, /Round number 2 is another round/],
       [{ id: 'mine', cap: 4_999 }, /cap-below/],
     ] as const) {
-      const adopted = await adoptSharedRounds(await shared(sharedRound(3, 11, change)), rounds, 10);
+      const adopted = await adoptSharedRounds(await shared(sharedRound(3, 11, change)), rounds, endAt(10));
       assert.match(adopted.ok ? 'taken' : adopted.error, reason);
     }
   });
@@ -178,9 +200,9 @@ describe('taking the rounds of the last owner over', () => {
   test('rounds that cannot be read, or journaled, are a reason not to start', async () => {
     const { rounds, control } = newRounds();
     const deaf: RoundRegistry = { list: async () => err('etcd is away'), put: async () => ok(undefined) };
-    assert.deepEqual(await adoptSharedRounds(deaf, rounds, 0), err('etcd is away'));
+    assert.deepEqual(await adoptSharedRounds(deaf, rounds, endAt(0)), err('etcd is away'));
     control.refusal = { code: 'not-durable' };
-    const adopted = await adoptSharedRounds(await shared(sharedRound(3, 11)), rounds, 10);
+    const adopted = await adoptSharedRounds(await shared(sharedRound(3, 11)), rounds, endAt(10));
     assert.match(adopted.ok ? 'taken' : adopted.error, /not-durable/);
     assert.equal(codeOf(await rounds.transition('crowd', 'open')), 'round-not-found');
   });

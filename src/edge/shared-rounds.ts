@@ -2,6 +2,7 @@
 // round, until it has been taken. A takeover begins with what the last owner told.
 
 import type { Logger } from 'pino';
+import type { InvestmentIds } from '../core/ids.js';
 import { ROUND_SHARE_RETRY_MS, ROUND_SHARE_WAIT_MS } from '../core/limits.js';
 import { err, ok, type Result } from '../core/result.js';
 import type { RoundDefinition } from '../core/round.js';
@@ -11,6 +12,7 @@ import type { RoundsService } from './rounds.js';
 export interface RoundSharerModules {
   readonly registry: RoundRegistry;
   readonly epoch: number;
+  readonly journalId: string;
   /** Another owner has come. Called at most once. */
   readonly onFenced: (reason: string) => void;
   readonly logger: Logger;
@@ -34,9 +36,10 @@ export class RoundSharer {
    * ROUND_SHARE_WAIT_MS: it goes on being tried, and the journal is the truth all the same.
    */
   async share(definitions: readonly RoundDefinition[], sequence: number): Promise<void> {
-    const { epoch } = this.#modules;
+    const { epoch, journalId } = this.#modules;
     if (this.#stopped || definitions.length === 0) return;
-    for (const definition of definitions) this.#pending.set(definition.id, { definition, sequence, epoch });
+    for (const definition of definitions)
+      this.#pending.set(definition.id, { definition, journalId, sequence, epoch });
     this.#running ??= this.#run();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -89,19 +92,19 @@ export class RoundSharer {
 }
 
 /**
- * Journals what the last owner shared and this journal lacks: changes after its end, which only a journal that was
- * made anew can miss. How many they were, or why the node must not start.
- * @param last sequence at which the journal ended when it was recovered
+ * Journals what the last owner shared and this journal lacks, which only one that was made anew can: changes after its
+ * end, and those whose sequence it has given to a row of its own. How many they were, or why the node must not start.
+ * @param end of the journal when it was recovered: its last sequence, and which journal each one was decided in
  */
 export async function adoptSharedRounds(
   registry: RoundRegistry,
   rounds: RoundsService,
-  last: number,
+  end: { readonly last: number; readonly ids: Pick<InvestmentIds, 'journalOf'> },
 ): Promise<Result<number, string>> {
   const listed = await registry.list();
   if (!listed.ok) return listed;
   const missing = listed.value
-    .filter(({ sequence }) => sequence > last)
+    .filter(({ journalId, sequence }) => sequence > end.last || end.ids.journalOf(sequence) !== journalId)
     .toSorted((a, b) => a.definition.number - b.definition.number);
   for (const { definition } of missing) {
     const adopted = await rounds.adopt(definition);

@@ -39,6 +39,8 @@ export interface StartState {
   readonly epoch: number;
   /** The watermark that was found: everything up to there has been promised to somebody. 0: none. */
   readonly promisedSequence: number;
+  /** Of the cluster's watermark, which is this journal's; 0: there is none, or no cluster. */
+  readonly markedEpoch: number;
   readonly recovered: Recovered;
   readonly indexer: IndexerClient;
   readonly counters: Counters;
@@ -78,10 +80,12 @@ export async function recoverState(
   const local = new FileWatermarkStore(places.watermarkFile);
   const store = tenure.watermark === null ? local : new MirroredWatermarkStore(tenure.watermark, local);
   const watermarks: Watermark[] = [];
+  let shared: Watermark | null = null;
   for (const each of tenure.watermark === null ? [local] : [local, tenure.watermark]) {
     const watermark = await each.read();
     if (!watermark.ok) return refuse(watermark.error);
     if (watermark.value !== null) watermarks.push(watermark.value);
+    if (each === tenure.watermark) shared = watermark.value;
   }
   const floorSequence = Math.max(0, ...watermarks.map(({ sequence }) => sequence));
   const raised = await tenure.ownership.raiseAbove(Math.max(0, ...watermarks.map(({ epoch }) => epoch)));
@@ -132,6 +136,7 @@ export async function recoverState(
     owns: () => !word.expired(process.hrtime.bigint()),
     epoch,
     promisedSequence: floorSequence,
+    markedEpoch: shared?.journalId === recovered.journalId ? shared.epoch : 0,
     recovered,
     indexer,
     counters,

@@ -24,7 +24,7 @@ export const sharedRound = (
   epoch: number,
   sequence: number,
   change: Partial<RoundDefinition> = {},
-): SharedRound => ({ definition: definitionOf(change), sequence, epoch });
+): SharedRound => ({ definition: definitionOf(change), journalId: 'aaaaaaaa', sequence, epoch });
 
 export interface RegistryPlace {
   readonly registry: RoundRegistry;

@@ -6,7 +6,8 @@ import type { RoundDefinition } from '../core/round.js';
 
 export interface SharedRound {
   readonly definition: RoundDefinition;
-  /** Of the journal row that made this change. */
+  /** The journal that made this change, and the sequence of its row there. */
+  readonly journalId: string;
   readonly sequence: number;
   /** Of the owner that journaled it. */
   readonly epoch: number;

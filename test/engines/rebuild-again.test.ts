@@ -10,7 +10,7 @@ import { ROW_BUCKET_SEQUENCES } from '../../src/core/limits.js';
 import type { Row } from '../../src/core/rows.js';
 import { AT, roundRow, verdictRow } from '../../src/workers/journal-fixture.js';
 import { RebuildWorld } from './rebuild-world.js';
-import { value } from './rows-contract.js';
+import { epochAt, value } from './rows-contract.js';
 
 let world: RebuildWorld;
 beforeEach(() => {
@@ -87,7 +87,7 @@ test('whatever was lost and however often, what was replicated stays, under its 
       const promised: { row: Row; id: string }[] = [];
       let journalId = 'original';
       let [epoch, first] = [1, 1];
-      value(await world.store.claimEpoch({ epoch, journalId, firstSequence: 1, ack: 'replicated', at: AT }));
+      value(await world.store.claimEpoch(epochAt(epoch, journalId, 1)));
       let held: Row[] = [];
       let hasRound = false;
       let lateRows: { row: Row; epoch: number }[] = [];

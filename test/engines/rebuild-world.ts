@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AckLevel } from '../../src/core/epochs.js';
+import { ok } from '../../src/core/result.js';
 import { forEachRow } from '../../src/core/row-codec.js';
 import type { Row } from '../../src/core/rows.js';
 import {
@@ -17,15 +18,20 @@ import { isSound, verifyJournal } from '../../src/workers/journal-verify.js';
 import { walkJournal } from '../../src/workers/journal-walk.js';
 import { MemoryRowStore } from './memory-row-store.js';
 import { ReplicatedJournal } from './replicated-journal.js';
-import { value } from './rows-contract.js';
+import { epochAt, value } from './rows-contract.js';
 
 export const REBUILD_SEGMENT_BYTES = 1_048_576;
 
 type Mark = NonNullable<RebuildOptions['watermark']>;
 
 /** A watermark, as an option of a rebuild. */
-export function mark(journalId: string, sequence: number, rounds: Mark['rounds'] = []): { watermark: Mark } {
-  return { watermark: { journalId, sequence, rounds, epoch: 1, at: '2026-11-23T10:00:00.000Z' } };
+export function mark(
+  journalId: string,
+  sequence: number,
+  rounds: Mark['rounds'] = [],
+  epoch = 1,
+): { watermark: Mark } {
+  return { watermark: { journalId, sequence, rounds, epoch, at: '2026-11-23T10:00:00.000Z' } };
 }
 
 export class RebuildWorld {
@@ -60,8 +66,14 @@ export class RebuildWorld {
     return journal;
   }
 
-  async claim(epoch: number, journalId: string, firstSequence: number, ack: AckLevel): Promise<void> {
-    value(await this.store.claimEpoch({ epoch, journalId, firstSequence, ack, at: AT }));
+  async claim(
+    epoch: number,
+    journalId: string,
+    firstSequence: number,
+    ack: AckLevel,
+    builtAfter = 0,
+  ): Promise<void> {
+    value(await this.store.claimEpoch({ ...epochAt(epoch, journalId, firstSequence, builtAfter), ack }));
   }
 
   async save(rows: readonly Row[], epoch: number, keep: (sequence: number) => boolean): Promise<void> {
@@ -79,7 +91,7 @@ export class RebuildWorld {
       cursorFile,
       segmentBytes: REBUILD_SEGMENT_BYTES,
       watermark: null,
-      epoch: null,
+      epochAbove: async (floor) => ok(floor + 1),
       ack: 'replicated',
       acceptLossFrom: null,
       replaceExisting: false,

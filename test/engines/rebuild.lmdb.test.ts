@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { counterBytes } from '../../src/core/counters.js';
 import { InvestmentIds } from '../../src/core/ids.js';
 import { ROW_BUCKET_SEQUENCES } from '../../src/core/limits.js';
+import { err, ok } from '../../src/core/result.js';
 import { readCursor } from '../../src/edge/replication-cursor.js';
 import { AT, verdictRow } from '../../src/workers/journal-fixture.js';
 import { JOURNAL_HEAD_BYTES, JournalHead } from '../../src/workers/journal-head.js';
@@ -69,15 +70,7 @@ describe('when all rows are there', () => {
 
   test('frames keep the epochs that they were written under', async () => {
     const journal = await world.lost(40, 'journal', (sequence) => sequence <= 20);
-    value(
-      await world.store.claimEpoch({
-        epoch: 4,
-        journalId: journal.journalId,
-        firstSequence: 21,
-        ack: 'journal',
-        at: AT,
-      }),
-    );
+    await world.claim(4, journal.journalId, 21, 'journal');
     await world.save(journal.rows, 4, (sequence) => sequence > 20);
     const report = value(await world.rebuild());
     world.assertRebuilt(report, journal.rows);
@@ -141,15 +134,7 @@ describe('when rows are missing', () => {
 
   test('a later epoch of the same journal says that everything before it was there', async () => {
     const journal = await world.lost(60, 'replicated', (sequence) => sequence <= 30);
-    value(
-      await world.store.claimEpoch({
-        epoch: 2,
-        journalId: journal.journalId,
-        firstSequence: 41,
-        ack: 'replicated',
-        at: AT,
-      }),
-    );
+    await world.claim(2, journal.journalId, 41, 'replicated');
     const { message } = await world.refused({});
     assert.match(
       message,
@@ -250,12 +235,13 @@ describe('of several nodes', () => {
 
   test('an epoch that is not the newest builds nothing', async () => {
     await world.lost(30, 'replicated');
-    assert.equal((await world.refused({ epoch: 1 })).code, 'superseded');
+    assert.equal((await world.refused({ epochAbove: async () => ok(1) })).code, 'superseded');
+    assert.equal((await world.refused({ epochAbove: async () => err('no answer') })).code, 'unavailable');
     const claim = world.store.claimEpoch.bind(world.store);
     world.store.claimEpoch = async (entry) => {
       await claim({ ...entry, journalId: 'faster12' });
       return claim(entry);
     };
-    assert.equal((await world.refused({ epoch: 7 })).code, 'superseded');
+    assert.equal((await world.refused({})).code, 'superseded');
   });
 });

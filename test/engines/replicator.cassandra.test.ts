@@ -149,7 +149,7 @@ describe('the replicator', { skip }, () => {
     journal.more(50);
     const running = journal.replicate(store);
     await running.caughtUp();
-    value(await store.claimEpoch(epochAt(2, 'usurper1', journal.rows.length + 1)));
+    value(await store.claimEpoch(epochAt(2, 'usurper1', journal.rows.length + 1, 1)));
     await running.ended;
     assert.deepEqual(
       running.news.filter(({ kind }) => kind === 'fenced').length,

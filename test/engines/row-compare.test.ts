@@ -89,7 +89,7 @@ describe('an audit of the rows', () => {
   });
 
   test('says that rows do not count, where a newer epoch decides', async () => {
-    await world.claim(2, 'usurper1', 8_000, 'journal');
+    await world.claim(2, 'usurper1', 8_000, 'journal', 1);
     const compared = await compare();
     assert.equal(kinds(compared)['rows-missing'], journal.rows.length - 8_000 + 1);
     assert.match(compared.findings.list[0]!.detail, /row 8000 of epoch 1 does not count: .* epoch 2 decides/);

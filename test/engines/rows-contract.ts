@@ -20,8 +20,8 @@ export function verdictAt(sequence: number, changes: Partial<VerdictRow> = {}): 
   return verdictRow(`investor-${sequence}`, { sequence, ...changes });
 }
 
-export function epochAt(epoch: number, journalId: string, firstSequence: number): EpochEntry {
-  return { epoch, journalId, firstSequence, ack: 'replicated', at: AT };
+export function epochAt(epoch: number, journalId: string, firstSequence: number, builtAfter = 0): EpochEntry {
+  return { epoch, journalId, firstSequence, builtAfter, ack: 'replicated', at: AT };
 }
 
 /** The value of a result, or a failed test. */
@@ -149,7 +149,7 @@ export function rowsContract(open: (cluster: string) => RowStore): void {
 
   test('an epoch is claimed once, whoever asks and how often', () =>
     withStore('claims', async (store) => {
-      const mine = epochAt(3, 'aaaaaaaa', 10);
+      const mine = epochAt(3, 'aaaaaaaa', 10, 2);
       assert.deepEqual(value(await store.claimEpoch(mine)), { claimed: true });
       assert.deepEqual(value(await store.claimEpoch(mine)), { claimed: true });
       const other = value(await store.claimEpoch(epochAt(3, 'bbbbbbbb', 10)));

@@ -28,6 +28,8 @@ export interface NodeOptions {
   /** One of its own when absent. */
   readonly dataDir?: string;
   readonly ttlS?: number;
+  /** Behind `openbell edge`. */
+  readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +51,7 @@ export async function nodeOf(
       OPENBELL_LEASE_TTL: String(options.ttlS ?? CLUSTER_TTL_S),
       ...options.env,
     },
+    ...(options.args === undefined ? {} : { args: options.args }),
     ...(options.waitReady === undefined ? {} : { waitReady: options.waitReady }),
   });
   t.after(async () => {

@@ -64,17 +64,18 @@ export class CassandraRowStore implements RowStore {
 
   epochs(): Promise<Result<readonly EpochEntry[], RowsFailure>> {
     return attempt(this.#decisions, async () => {
-      const query = 'SELECT epoch, journal_id, first_sequence, ack, at FROM epochs WHERE cluster = ?';
+      const query =
+        'SELECT epoch, journal_id, first_sequence, built_after, ack, at FROM epochs WHERE cluster = ?';
       const found = await this.#decisions.execute(query, [this.#cluster], SERIAL);
       return ok(found.rows.map(epochEntry));
     });
   }
 
   async claimEpoch(entry: EpochEntry): Promise<Result<EpochClaim, RowsFailure>> {
-    const { epoch, journalId, firstSequence, ack, at } = entry;
+    const { epoch, journalId, firstSequence, builtAfter, ack, at } = entry;
     const query =
-      'INSERT INTO epochs (cluster, epoch, journal_id, first_sequence, ack, at) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS';
-    const params = [this.#cluster, epoch, journalId, firstSequence, ack, at];
+      'INSERT INTO epochs (cluster, epoch, journal_id, first_sequence, built_after, ack, at) VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS';
+    const params = [this.#cluster, epoch, journalId, firstSequence, builtAfter, ack, at];
     const inserted = await attempt(this.#decisions, async () => {
       const result = await this.#decisions.execute(query, params, { prepare: true });
       return ok(result.wasApplied());
@@ -164,10 +165,13 @@ export class CassandraRowStore implements RowStore {
 }
 
 function epochEntry(row: types.Row): EpochEntry {
+  const epoch = integerOf(row, 'epoch');
   return {
-    epoch: integerOf(row, 'epoch'),
+    epoch,
     journalId: textOf(row, 'journal_id'),
     firstSequence: integerOf(row, 'first_sequence'),
+    // From before the column was there, when every older epoch was taken for one of its line.
+    builtAfter: row['built_after'] === null ? epoch - 1 : integerOf(row, 'built_after'),
     ack: textOf(row, 'ack') === 'replicated' ? 'replicated' : 'journal',
     at: timeOf(row, 'at'),
   };

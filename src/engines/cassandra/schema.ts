@@ -4,7 +4,8 @@
 //   control_rows      round and lineage rows, a few per round: one partition per cluster
 //   rows_by_investor  the same verdicts and outcomes by investor: a view, filled behind
 //   ledger_*          the books of the ledger: ledger-tables.ts
-//   epochs            which epoch began at which sequence in which journal: core/epochs.ts says which rows count
+//   epochs            which epoch began at which sequence in which journal, built after which epoch: core/epochs.ts says
+//                     which rows count
 //
 // Money, sequences and epochs are bigint; sums are of the currency's minor unit. A row's epoch is part of its key, so
 // that a node that has been superseded can write as much as it likes and overwrites nothing.
@@ -80,6 +81,11 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 2, name: 'books of the ledger', statements: LEDGER_TABLES },
+  {
+    version: 3,
+    name: 'lines of journals',
+    statements: ['ALTER TABLE epochs ADD IF NOT EXISTS built_after bigint'],
+  },
 ];
 
 /** The version that this program works with. */
