@@ -33,9 +33,8 @@ export const BATCH_REQUESTS_MAX = 2_048;
 export const SHARD_SLABS = 8;
 /** Bytes of answers of one batch; more (long lists) travel in memory of their own. */
 export const ANSWER_BYTES_MAX = 1_048_576;
-/** An HTTP answer up to this length is copied to be sent; a longer one is shown where it lies. */
+/** An HTTP answer up to this length is copied to be sent, to where views are kept for so many pairs of lengths. */
 export const ANSWER_TEXT_BYTES = 2_048;
-/** Pairs of lengths of head and body for which the front end keeps views: some 300 bytes each. */
 export const ANSWER_SHAPES_MAX = 1_024;
 /** Batches handed to a shard and not yet answered. One more than it works on, so that it never waits for the front end. */
 export const SHARD_BATCHES_IN_FLIGHT_MAX = 2;
@@ -579,9 +578,8 @@ export const EVENTS_TICK_MS = 100;
 export const EVENTS_BATCH_BYTES = 262_144;
 /** Events of one publish: their bytes are copied in the main thread. */
 export const EVENTS_PUBLISH_MAX = 512;
-/** What was published in this time is published again when a broker went away with its memory, or after a crash. */
+/** What was published in this time is published again after a crash or a broker's loss, remembered so exactly. */
 export const EVENTS_REPEAT_MS = 60_000;
-/** How exactly it is remembered what that was. */
 export const EVENTS_POSITION_MS = 250;
 /** The cursor is stored this often. */
 export const EVENTS_CURSOR_MS = 1_000;
