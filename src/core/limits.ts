@@ -147,9 +147,8 @@ export const INDEX_MAP_BYTES = 64 * 1_073_741_824;
 export const INDEX_BATCH_ROWS_MAX = 50_000;
 /** Rows that one catch-up applies before other work of the indexer (balances, say) gets its turn. */
 export const INDEX_CATCH_UP_ROWS_MAX = 200_000;
-/** Times that a failed index transaction is tried before the indexer gives up and admission has to stop. */
+/** Times that a failed index transaction is tried before admission has to stop, and the first wait, doubled each time. */
 export const INDEX_COMMIT_ATTEMPTS_MAX = 4;
-/** Wait before the second try, doubled for each further one: a full disk may be cleared, a dead one will not be. */
 export const INDEX_RETRY_MS = 250;
 
 // --- Rounds ------------------------------------------------------------------------------------------------
@@ -521,6 +520,8 @@ export const LIVE_FRAME_BYTES_MAX = 8_192;
 export const LIVE_FRAME_READ_BYTES_MAX = 65_536;
 /** Requests of one connection without a verdict; a gateway speaks for many users, but not without end. */
 export const LIVE_IN_FLIGHT_MAX = 4_096;
+/** Messages that wait behind an `auth` of their connection. */
+export const LIVE_HELD_MAX = 16;
 /** Live connections of one node, each some kilobytes of buffers. */
 export const LIVE_CONNECTIONS_MAX = 50_000;
 /** Bytes that wait for a slow reader before it is closed: a few thousand verdicts. */

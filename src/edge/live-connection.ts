@@ -12,6 +12,7 @@ import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { ANSWER, ANSWER_FLAG } from '../workers/protocol.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import type { AnswerTarget } from './answer-target.js';
+import type { PendingAuth } from './live-auth.js';
 
 /** What an upgrade leaves for the open connection. */
 export interface LiveUser {
@@ -54,6 +55,8 @@ export class LiveConnection implements AnswerTarget {
   expiresAtMs: number;
   /** Requests without a verdict. */
   waiting = 0;
+  /** An `auth` whose token is being looked at; what comes meanwhile waits behind it. */
+  auth: PendingAuth | null = null;
   /** The round view that was sent last, to send only what changed. */
   lastTick: unknown = null;
   #ws: WebSocket<LiveUser> | null;
@@ -75,6 +78,11 @@ export class LiveConnection implements AnswerTarget {
   /** The investor while the token lasts, else empty. */
   speaksFor(nowMs: number): string {
     return nowMs < this.expiresAtMs ? this.investor : '';
+  }
+
+  /** Neither side has closed it. */
+  get isOpen(): boolean {
+    return this.#ws !== null && this.#closing === null;
   }
 
   /** The client has gone: nothing is sent any more. */

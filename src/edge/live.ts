@@ -19,6 +19,7 @@ import type { AdmissionGateway } from './admission-gateway.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import type { AnswerTarget } from './answer-target.js';
 import { HttpExchange } from './http-exchange.js';
+import { isAuth, PendingAuth } from './live-auth.js';
 import {
   CLOSE,
   decodeInvestments,
@@ -140,8 +141,8 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
         const detail = `Offer the subprotocol ${JSON_PROTOCOL} or ${MSGPACK_PROTOCOL}.`;
         return exchange.problem({ code: 'malformed-request', detail, members: { pointer: '' } });
       }
-      if (roundNumber === 0) return exchange.problem({ code: 'round-not-found' });
-      if (authorization === '') return proceed('', 0, []);
+      if (authorization === '' && roundNumber > 0) return proceed('', 0, []);
+      if (authorization === '') return exchange.problem({ code: 'round-not-found' });
       token = bearerToken(authorization);
       const flags = msgpack ? REQUEST_FLAG.msgpackAnswer : 0;
       const queue = gateway.queueForToken(token);
@@ -193,12 +194,21 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
       return;
     }
     const closed = gateway.closedBy ?? (connection.waiting >= LIVE_IN_FLIGHT_MAX ? OVERLOADED : null);
-    if (closed === null) {
+    if (closed === null && connection.auth !== null) {
+      if (connection.auth.hold(bytes)) return;
+    } else if (closed === null) {
+      const auth = isAuth(bytes, isBinary, refused)
+        ? new PendingAuth(connection, (held) => frame(connection, held, isBinary))
+        : null;
       const investor = connection.speaksFor(clock());
       const flags = isBinary ? REQUEST_FLAG.msgpackBody | REQUEST_FLAG.msgpackAnswer : 0;
       const queue = queueFor(connection, investor, bytes, isBinary);
+      const target = auth ?? connection;
       connection.waiting++;
-      if (queue.add(REQUEST.live, flags, connection.roundNumber, investor, '', bytes, connection)) return;
+      if (queue.add(REQUEST.live, flags, connection.roundNumber, investor, '', bytes, target)) {
+        connection.auth = auth;
+        return;
+      }
       connection.waiting--;
     }
     // Not taken: the client must hear so under its own key, which is worth a look into the message here.
