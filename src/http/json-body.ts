@@ -22,14 +22,19 @@ export function readJsonObject<T>(
   rules: Readonly<Record<string, MemberRule>>,
 ): Result<T, BodyMistake> {
   let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    value = JSON.parse(text);
   } catch {
     return err({ detail: 'The body is not JSON in UTF-8.', pointer: '' });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return err({ detail: 'The body must be a JSON object.', pointer: '' });
   }
+  const twice = memberGivenTwice(text);
+  if (twice !== null)
+    return err({ detail: `Member ${JSON.stringify(twice)} is there twice.`, pointer: pointerTo(twice) });
   const object = value as Record<string, unknown>;
   for (const name of Object.keys(object)) {
     if (!Object.hasOwn(rules, name)) {
@@ -46,6 +51,22 @@ export function readJsonObject<T>(
     }
   }
   return ok(object as T);
+}
+
+/** In JSON, a text before a colon is a name. `JSON.parse` would take the last of two, and a cap can not be lowered again. */
+function memberGivenTwice(json: string): string | null {
+  const names = new Set<string>();
+  let depth = 0;
+  for (const [token, colon] of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[[\]{}]/g)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (colon !== undefined && depth === 1) {
+      const name = JSON.parse(token.slice(0, -colon.length)) as string;
+      if (names.has(name)) return name;
+      names.add(name);
+    }
+  }
+  return null;
 }
 
 const pointerTo = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
