@@ -139,11 +139,13 @@ export class LiveConnection implements AnswerTarget {
     }
   }
 
-  /** A progress tick, unless the reader is behind: ticks may be lost, verdicts never. */
-  tick(bytes: string | Uint8Array): void {
+  /** A progress tick, unless the reader is behind: ticks may be lost, verdicts never. False: it has to come again. */
+  tick(bytes: string | Uint8Array): boolean {
     const ws = this.#ws;
-    if (ws === null || ws.getBufferedAmount() > LIVE_TICK_BACKPRESSURE_BYTES) return;
+    if (ws === null) return true;
+    if (ws.getBufferedAmount() > LIVE_TICK_BACKPRESSURE_BYTES) return false;
     ws.send(bytes, this.msgpack);
+    return true;
   }
 
   send(message: Record<string, unknown>): void {

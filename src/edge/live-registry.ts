@@ -94,8 +94,7 @@ export class LiveRegistry {
       kept.set(connection.roundId, bytes);
     }
     if (bytes === null || connection.lastTick === bytes.view) return;
-    connection.lastTick = bytes.view;
-    connection.tick(connection.msgpack ? bytes.msgpack : bytes.json);
+    if (connection.tick(connection.msgpack ? bytes.msgpack : bytes.json)) connection.lastTick = bytes.view;
   }
 
   #watch(connection: LiveConnection): void {
