@@ -72,6 +72,7 @@ test('origins: none, the node itself, or one of the list, exactly', () => {
 });
 
 test('Authorization: the scheme in any case, and no other', () => {
+  assert.equal(bearerToken('Bearer   a.b.c'), 'a.b.c');
   for (const header of ['Bearer abc', 'bearer abc', 'BEARER  abc']) assert.equal(bearerToken(header), 'abc');
   for (const header of ['', 'abc', 'Basic abc', 'Bearer', 'BearerX abc'])
     assert.equal(bearerToken(header), '', header);

@@ -25,6 +25,7 @@ export interface PublicModules {
 const ROUND = '/v1/rounds/:round';
 const INVESTMENTS = `${ROUND}/investments`;
 const BEARER = /^bearer +/i;
+const SPACE = 0x20;
 const OVERLOADED: Problem = { code: 'overloaded', retryAfterS: 1 };
 const NO_UPGRADE: Problem = {
   code: 'malformed-request',
@@ -37,7 +38,7 @@ const HTML_HEAD = `${statusLine(200)}\r\nContent-Type: ${PROBLEM_PAGE_CONTENT_TY
 
 /** The token of an Authorization header; empty where there is none, which no shard takes. */
 export function bearerToken(header: string): string {
-  if (header.startsWith('Bearer ')) return header.slice(7);
+  if (header.startsWith('Bearer ') && header.charCodeAt(7) !== SPACE) return header.slice(7);
   return BEARER.test(header) ? header.replace(BEARER, '') : '';
 }
 
