@@ -2,6 +2,7 @@
 // request object when the handler returns, and must be told of aborts before anything waits: all of that is here.
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { ANSWER_TEXT_BYTES } from '../core/limits.js';
 import { PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { problemHead } from '../workers/answer-writer.js';
 import type { AnswerCursor } from './answer-cursor.js';
@@ -18,9 +19,25 @@ const answering: { res: HttpResponse | null; head: Uint8Array; body: Uint8Array 
 };
 
 function sendCorked(): void {
+  const { res, head, body } = answering;
+  if (res === null) return;
   // The status is written verbatim, so the headers travel in it: one call instead of one for each.
-  answering.res?.writeStatus(answering.head);
-  answering.res?.end(answering.body);
+  res.writeStatus(head);
+  // Short ones, which are nearly all, are no burden: whoever sends a further request before the answer is cut off.
+  if (body.length <= ANSWER_TEXT_BYTES) res.end(body);
+  else end(res, body);
+}
+
+/**
+ * Writes a body as far as the socket takes it. What a slow reader leaves is kept here, and its connection then has a request
+ * that is not over: uWebSockets.js closes it when the next one comes. So no connection has more than one answer waiting.
+ */
+function end(res: HttpResponse, body: Uint8Array): void {
+  const [, done] = res.tryEnd(body, body.length);
+  if (done) return;
+  // A copy: an answer lies in memory that is used again.
+  const kept = Uint8Array.from(body);
+  res.onWritable((offset) => res.tryEnd(kept.subarray(offset), kept.length)[0]);
 }
 
 export class HttpExchange implements AnswerTarget {
@@ -88,7 +105,8 @@ export class HttpExchange implements AnswerTarget {
     const res = this.#res;
     res.cork(() => {
       res.writeStatus(head);
-      res.end(body, close);
+      if (close) res.end(body, true);
+      else end(res, typeof body === 'string' ? Buffer.from(body) : body);
     });
   }
 }
