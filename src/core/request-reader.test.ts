@@ -209,7 +209,38 @@ describe('MessagePack', () => {
   test('every cut of a good body is refused, whatever lies behind it', () => {
     const whole = packMsgpack({ amount: 2 ** 40, currency: 'GBP' });
     for (let length = 0; length < whole.length; length++)
-      assert.equal(read(whole.subarray(0, length), true).ok, false);
+      refused(read(whole.subarray(0, length), true), '', `${length} bytes`);
+    // Wrong in a member as well: cut short it is no MessagePack, so no member is to blame.
+    const values = [
+      1.5,
+      -1,
+      null,
+      true,
+      [1, [2, 'a'.repeat(40)]],
+      { a: { b: Buffer.alloc(300) } },
+      'x'.repeat(70_000),
+    ];
+    for (const amount of values) {
+      const wrong = packMsgpack({ amount, currency: 'GBP' });
+      refused(read(wrong, true), '/amount', JSON.stringify(amount));
+      for (const length of [wrong.length - 1, wrong.length - 5, 9, 8])
+        refused(read(wrong.subarray(0, length), true), '', `${JSON.stringify(amount)}: ${length} bytes`);
+    }
+    const extension = Buffer.concat([
+      packMsgpack({ amount: 1, currency: 'GBP' }).subarray(0, 8),
+      Buffer.from([0xc7, 3, 5, 1, 2, 3]),
+      packMsgpack({ amount: 1, currency: 'GBP' }).subarray(9),
+    ]);
+    refused(read(extension, true), '/amount', 'an extension');
+  });
+
+  test('the widest heads are read as the narrow ones are', () => {
+    const text = (value: string) =>
+      Buffer.concat([Buffer.from([0xdb, 0, 0, 0, value.length]), Buffer.from(value)]);
+    const members = [text('amount'), Buffer.from([5]), text('currency'), text('GBP')];
+    taken(read(Buffer.concat([Buffer.from([0xdf, 0, 0, 0, 2]), ...members]), true), 5);
+    refused(read(Buffer.concat([Buffer.from([0xdf, 0xff, 0xff, 0xff, 0xff]), ...members]), true), '');
+    refused(read(Buffer.concat([Buffer.from([0x81, 0xdb, 0xff, 0xff, 0xff, 0xff]), ...members]), true), '');
   });
 
   test('no bytes make it throw', () => {

@@ -6,7 +6,7 @@
 
 import { isPlain, isTextAt, isUpper, plainStringEnd } from './ascii.js';
 import { packCurrency } from './money.js';
-import { integerBytes, readInteger, stringHead, stringHeadBytes } from './msgpack-bytes.js';
+import { integerBytes, isOneValue, readInteger, stringHead, stringHeadBytes } from './msgpack-bytes.js';
 import { memberPointer, readMembersSlowly } from './request-reader-slow.js';
 import { Span } from './span.js';
 
@@ -20,6 +20,8 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
+
+const NOT_WHOLE = 'the body is not one whole MessagePack value';
 
 const MEMBER_NAMES = ['amount', 'currency', 'key', 'token', 'type'] as const;
 export type MemberName = (typeof MEMBER_NAMES)[number];
@@ -45,7 +47,11 @@ export class RequestReader {
   /** Reads `bytes[start, end)`. False when it is malformed: then `pointer` and `reason` say where and why. */
   read(bytes: Buffer, start: number, end: number, msgpack: boolean, shape: RequestShape): boolean {
     this.#reset();
-    if (msgpack) return this.#readMsgpack(bytes, start, end, shape) && this.#complete(shape);
+    if (msgpack) {
+      if (this.#readMsgpack(bytes, start, end, shape)) return this.#complete(shape);
+      // Cut short, it is not MessagePack at all, whatever is wrong with a member.
+      return isOneValue(bytes, start, end) ? false : this.#fail('', NOT_WHOLE);
+    }
     if (this.#scanJson(bytes, start, end, shape)) return this.#complete(shape);
     this.#reset();
     const slow = readMembersSlowly(bytes.subarray(start, end));
@@ -237,10 +243,13 @@ export class RequestReader {
     else if (head === 0xde && at + 2 <= end) {
       count = bytes.readUInt16BE(at);
       at += 2;
+    } else if (head === 0xdf && at + 4 <= end) {
+      count = bytes.readUInt32BE(at);
+      at += 4;
     } else return this.#fail('', 'the body must be a MessagePack map');
     for (let i = 0; i < count; i++) {
       const nameLength = stringHead(bytes, at, end);
-      if (nameLength < 0) return this.#fail('', 'the body is not whole MessagePack with string keys');
+      if (nameLength < 0) return this.#fail('', 'the body must be a MessagePack map with string keys');
       at += stringHeadBytes(bytes[at]!);
       const nameStart = at;
       at += nameLength;
@@ -259,7 +268,7 @@ export class RequestReader {
         else {
           const name = bytes.toString('utf8', nameStart, nameStart + nameLength);
           if (!this.#assign(name, value, shape)) return false;
-          if (!isWhole) return this.#fail('', 'not MessagePack');
+          if (!isWhole) return this.#fail('', NOT_WHOLE);
         }
         at += 1 + size;
       }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { packMsgpack } from '../../src/core/msgpack.js';
 import { encodeFrame, OPCODE } from '../../src/rush/ws-frame.js';
 import {
   createRound,
@@ -186,6 +187,9 @@ describe('the live protocol', () => {
     const binary = await open({ protocol: MSGPACK_PROTOCOL });
     binary.sendRaw(new Uint8Array([0xc1]));
     assert.equal((await binary.closed()).code, 1007);
+    const cut = await open({ protocol: MSGPACK_PROTOCOL });
+    cut.sendRaw(packMsgpack({ type: 'invest', key: 'k', amount: 1_000, currency: 'GBP' }).subarray(0, 28));
+    assert.equal((await cut.closed()).code, 1007);
     const text = await open({ protocol: MSGPACK_PROTOCOL });
     text.sendRaw('{}');
     assert.equal((await text.closed()).code, 1007);
