@@ -27,13 +27,20 @@ test('Content-Type: ours with any parameters, nothing else', () => {
     assert.equal(encodingOf(type), null, type);
 });
 
-test('Accept: the first of ours that is not weighed with zero, else what was sent', () => {
+test('Accept: the one of ours that weighs most, named before meant, first before second, else what was sent', () => {
   const cases = [
     ['', 'msgpack', 'msgpack'],
     ['*/*', 'msgpack', 'msgpack'],
     ['text/html', 'json', 'json'],
     ['application/msgpack', 'json', 'msgpack'],
-    ['text/html, application/json;q=0.5, application/msgpack', 'msgpack', 'json'],
+    ['application/msgpack, application/json', 'json', 'msgpack'],
+    ['application/json;q=0.5, application/msgpack;q=0.50', 'msgpack', 'json'],
+    ['text/html, application/json;q=0.5, application/msgpack', 'json', 'msgpack'],
+    ['application/json; Q=0.4 , application/msgpack;q=0.399', 'msgpack', 'json'],
+    ['application/json, text/plain, */*', 'msgpack', 'json'],
+    ['text/html, */*;q=0.8', 'msgpack', 'msgpack'],
+    ['application/json;q=0.1, application/*', 'json', 'msgpack'],
+    ['application/json;q=0, application/msgpack;q=0', 'json', 'json'],
     ['application/json;q=0, application/msgpack', 'json', 'msgpack'],
     ['application/json; q=0.000', 'msgpack', 'msgpack'],
     ['application/msgpack;q=0.1', 'json', 'msgpack'],
