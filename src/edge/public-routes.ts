@@ -183,12 +183,11 @@ export function addPublicRoutes(app: TemplatedApp, modules: PublicModules): void
 
 const BODY_BYTES_MAX_TEXT = String(BODY_BYTES_MAX);
 
-/** True for a Content-Length past the bound: digits of one length compare as text. */
+/** True for a Content-Length past the bound: digits of one length compare as text, more of them may begin with zeros. */
 function isTooLong(contentLength: string): boolean {
   const { length } = BODY_BYTES_MAX_TEXT;
-  return (
-    contentLength.length > length || (contentLength.length === length && contentLength > BODY_BYTES_MAX_TEXT)
-  );
+  if (contentLength.length > length) return !(Number(contentLength) <= BODY_BYTES_MAX);
+  return contentLength.length === length && contentLength > BODY_BYTES_MAX_TEXT;
 }
 
 function wantsMsgpack(req: HttpRequest): boolean {

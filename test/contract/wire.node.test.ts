@@ -170,6 +170,10 @@ describe('the wire', () => {
     await chunked.send(rawInvest(someone(), '', ['Transfer-Encoding: chunked']), chunk);
     assert.equal((await chunked.response())?.status, 413);
     await chunked.closed();
+    const padded = new RawConnection(edge.publicPort);
+    await padded.send(rawInvest(someone(), BODY, [`Content-Length: 00000${BODY.length}`]));
+    assert.equal((await padded.response())?.status, 201, 'zeros make no length larger');
+    padded.destroy();
     const exact = await invest(url, { investor: someone(), bytes: Buffer.from(BODY + spaces.slice(1)) });
     assert.equal(exact.status, 201, 'exactly 4 KiB is not too large');
   });
