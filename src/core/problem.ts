@@ -164,6 +164,9 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   'investor-not-found': kind(404, 'Investor not found', 'There is no such investor in the cache.'),
 };
 
+/** Told by a node that may not be the owner any more; long enough for another to have taken over. */
+export const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
+
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
 /** The problem+json object: `type`, `title`, `status`, `detail`, `code`, then the extension members. */

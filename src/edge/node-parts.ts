@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { must } from '../core/assert.js';
 import type { Config } from '../core/config.js';
 import { InvestmentIds } from '../core/ids.js';
-import type { Problem } from '../core/problem.js';
+import { FENCED, type Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
 import { edgeBus } from '../engines/bus-of.js';
 import { DeadLetters } from '../engines/dead-letters.js';
@@ -60,9 +60,6 @@ const INDEX_LAGS: Problem = {
   detail: 'The index is too far behind the journal.',
   retryAfterS: 5,
 };
-
-/** Long enough for another node to have taken over. */
-const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 
 export function makeParts(
   config: Config,

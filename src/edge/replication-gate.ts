@@ -11,7 +11,7 @@
 
 import { assert } from '../core/assert.js';
 import { REPLICATION_DEADLINE_MS, REPLICATION_HELD_MAX } from '../core/limits.js';
-import type { Problem } from '../core/problem.js';
+import { FENCED, type Problem } from '../core/problem.js';
 
 /** Lets a batch go: null: as it was answered; a problem: in the place of every answer of it. */
 export type Release = (problem: Problem | null) => void;
@@ -40,9 +40,6 @@ const LATE: Problem = {
   detail: 'The rows are on the disk of this node, and not yet replicated. Ask again with the same key.',
   retryAfterS: 1,
 };
-
-/** Long enough for another node to have taken over. */
-const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 
 const FULL: Problem = {
   code: 'not-durable',

@@ -7,7 +7,7 @@ import type { Counters } from '../core/counters.js';
 import { InvestmentIds } from '../core/ids.js';
 import { InvestorName } from '../core/investor.js';
 import type { LeaseWord } from '../core/lease-word.js';
-import type { Problem } from '../core/problem.js';
+import { FENCED, type Problem } from '../core/problem.js';
 import { RateLimiter } from '../core/rate-limit.js';
 import { RequestReader } from '../core/request-reader.js';
 import type { RoundDefinition } from '../core/round.js';
@@ -38,8 +38,6 @@ interface ShardModules {
 }
 
 const UNAUTHENTICATED: Problem = { code: 'unauthenticated' };
-/** Long enough for another node to have taken over. */
-const FENCED: Problem = { code: 'fenced', retryAfterS: 5 };
 const ROUND_NOT_FOUND: Problem = { code: 'round-not-found' };
 const BAD_KEY_HEADER: Problem = {
   code: 'malformed-request',
