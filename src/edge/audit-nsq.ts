@@ -83,9 +83,8 @@ function onTheWay(
   }, 0);
 }
 
-function noteDeadLetters({ nsqds }: NsqView, topic: string, findings: Findings): void {
-  const { waiting, inFlight, deferred } = topicSum(nsqds, topic);
-  const count = waiting + inFlight + deferred;
+function noteDeadLetters(view: NsqView, topic: string, findings: Findings): void {
+  const count = onTheWay(view, [topic]);
   if (count === 0) return;
   const detail = `${topic} holds ${count} messages that were put aside: read them, each says why, and empty the topic`;
   findings.add({ kind: 'nsq-dead-letters', detail });

@@ -2,7 +2,6 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
-import { InvestmentIds } from '../core/ids.js';
 import type { Problem } from '../core/problem.js';
 import { err, ok, type Result } from '../core/result.js';
 import { TokenVerifier } from '../core/token.js';
@@ -76,7 +75,7 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
         watermark: () => state.store.read(),
         epoch,
         rows: parts.replication?.client ?? null,
-        nsq: nsqSources(parts, new InvestmentIds(state.recovered.lineage), config),
+        nsq: nsqSources(parts, config),
         logger,
       }),
       replayer: {
@@ -92,7 +91,7 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
   });
 }
 
-function nsqSources({ nsq, outbox }: NodeParts, ids: InvestmentIds, { nsqdHttp }: Config): NsqSources | null {
+function nsqSources({ nsq, outbox, ids }: NodeParts, { nsqdHttp }: Config): NsqSources | null {
   if (nsq === null) return null;
   return {
     look: () => viewNsq(nsq, nsqdHttp),
