@@ -15,6 +15,7 @@ import { etcdSettings } from '../engines/etcd/etcd-coordination.js';
 import { EtcdKeys } from '../engines/etcd/etcd-keys.js';
 import type { Entry } from '../engines/etcd/etcd-txn.js';
 import type { Role } from '../engines/ownership.js';
+import { clockDoubt } from './doctor-clock.js';
 import { bad, doubtful, type Finding, good } from './doctor-finding.js';
 
 /** Older ones have no keepalive that can be trusted behind a lost leader. */
@@ -25,8 +26,6 @@ const MEMBERS_WANTED = 3;
 const ROOM_SHARE = 0.8;
 /** Where etcd does not say: its own default. */
 const QUOTA_BYTES = 2_147_483_648;
-/** The clock is told to the second. */
-const CLOCK_TOLERANCE_MS = 2_000;
 const MIB = 1_048_576;
 
 /** Nothing where etcd is not configured. */
@@ -131,11 +130,8 @@ const ROOM_FIX =
 
 /** Leases are measured by etcd's monotonic clock and ours; times in the keys and the log are compared by people. */
 function clockFinding(endpoint: string, skewMs: number): Finding {
-  const seconds = Math.round(Math.abs(skewMs) / 1000);
-  const detail = `${endpoint}: ${seconds} s ${skewMs < 0 ? 'behind' : 'ahead of'} this host`;
-  if (Math.abs(skewMs) <= CLOCK_TOLERANCE_MS)
-    return good('etcd clock', `${endpoint}: as this host, to the second`);
-  return doubtful('etcd clock', detail, 'run chrony or ntpd on both');
+  const doubt = clockDoubt('etcd clock', endpoint, skewMs);
+  return doubt ?? good('etcd clock', `${endpoint}: as this host, to the second`);
 }
 
 function clusterFindings({ members, alarms }: ClusterState, configured: number): Finding[] {

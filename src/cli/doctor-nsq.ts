@@ -7,13 +7,12 @@ import { nsqSettingsOf } from '../engines/bus-of.js';
 import { type NsqdGreeting, probeNsqd } from '../engines/nsq/nsq-probe.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { type LookupView, type NsqdView, type NsqView, viewNsq } from '../engines/nsq/nsq-view.js';
+import { clockDoubt } from './doctor-clock.js';
 import { bad, doubtful, type Finding, good } from './doctor-finding.js';
 import { topicFindings } from './doctor-nsq-topics.js';
 
 /** The first version whose protocol and figures are the ones that are used here. */
 const MAJOR_MIN = 1;
-/** nsqd tells its clock to the second. */
-const CLOCK_TOLERANCE_MS = 2_000;
 
 /** Nothing where NSQ is not configured. */
 export async function nsqFindings(config: Config): Promise<Finding[]> {
@@ -111,10 +110,8 @@ function httpFindings({ url, health, clockSkewMs, topics }: NsqdView): Finding[]
   // nsqd says so after the first write to its disk that failed, and until one succeeds.
   if (health !== 'OK')
     findings.push(bad('nsqd health', `${url}: ${health}`, 'see its log, and the disk of its -data-path'));
-  if (Math.abs(clockSkewMs) > CLOCK_TOLERANCE_MS) {
-    const detail = `${url}: ${Math.round(Math.abs(clockSkewMs) / 1000)} s ${clockSkewMs < 0 ? 'behind' : 'ahead of'} this host`;
-    findings.push(doubtful('nsqd clock', detail, 'run chrony or ntpd on both'));
-  }
+  const clock = clockDoubt('nsqd clock', url, clockSkewMs);
+  if (clock !== null) findings.push(clock);
   if (findings.length > 0) return findings;
   const inMemory = topics.reduce((sum, topic) => sum + topic.inMemory, 0);
   const kept =
