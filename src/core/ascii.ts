@@ -20,7 +20,7 @@ export function isPlain(bytes: Buffer, start: number, end: number): boolean {
 }
 
 /** True when `text` is at `from`. */
-export function isTextAt(bytes: Buffer, from: number, name: string): boolean {
+export function isTextAt(bytes: Uint8Array, from: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) if (bytes[from + i] !== name.charCodeAt(i)) return false;
   return true;
 }

@@ -1,15 +1,16 @@
 // The messages of a live connection are taken in order. An `auth` changes whom those behind it speak for, and whether it
 // does is known when its shard has seen the token: so they wait until then.
 
+import { isTextAt } from '../core/ascii.js';
 import { LIVE_HELD_MAX } from '../core/limits.js';
 import type { Problem } from '../core/problem.js';
-import type { RequestReader } from '../core/request-reader.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import type { AnswerTarget } from './answer-target.js';
 import type { LiveConnection } from './live-connection.js';
 
-const INVEST_JSON = Buffer.from('{"type":"invest"');
-const INVEST_PACKED = Buffer.from('\xa4type\xa6invest', 'latin1');
+const INVEST_JSON = '{"type":"invest"';
+/** Behind the byte that says how many members there are. */
+const INVEST_PACKED = '\xa4type\xa6invest';
 
 /** Waits for the shard's word on the token of an `auth`. */
 export class PendingAuth implements AnswerTarget {
@@ -52,13 +53,7 @@ export class PendingAuth implements AnswerTarget {
   }
 }
 
-/** True for a message that is an `auth`; nearly all others are known by their first bytes. */
-export function isAuth(frame: Uint8Array, isBinary: boolean, reader: RequestReader): boolean {
-  if (isBinary ? startsWith(frame, 1, INVEST_PACKED) : startsWith(frame, 0, INVEST_JSON)) return false;
-  return reader.read(Buffer.from(frame), 0, frame.length, isBinary, 'message') && reader.type === 'auth';
-}
-
-function startsWith(bytes: Uint8Array, from: number, start: Buffer): boolean {
-  for (let i = 0; i < start.length; i++) if (bytes[from + i] !== start[i]) return false;
-  return true;
+/** True for what can be no `auth`: nearly all messages are an `invest` that says so first. */
+export function beginsAsInvest(frame: Uint8Array, isBinary: boolean): boolean {
+  return isBinary ? isTextAt(frame, 1, INVEST_PACKED) : isTextAt(frame, 0, INVEST_JSON);
 }

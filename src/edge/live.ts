@@ -19,7 +19,7 @@ import type { AdmissionGateway } from './admission-gateway.js';
 import type { AnswerCursor } from './answer-cursor.js';
 import type { AnswerTarget } from './answer-target.js';
 import { HttpExchange } from './http-exchange.js';
-import { isAuth, PendingAuth } from './live-auth.js';
+import { beginsAsInvest, PendingAuth } from './live-auth.js';
 import {
   CLOSE,
   decodeInvestments,
@@ -94,7 +94,7 @@ class PendingUpgrade extends HttpExchange implements AnswerTarget {
 /** Puts the live route on the app. */
 export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
   const { gateway, rounds, views, registry, clock, onError } = modules;
-  const refused = new RequestReader();
+  const reader = new RequestReader();
 
   const guard = (work: () => void): void => {
     try {
@@ -194,33 +194,32 @@ export function addLiveRoute(app: TemplatedApp, modules: LiveModules): void {
       return;
     }
     const closed = gateway.closedBy ?? (connection.waiting >= LIVE_IN_FLIGHT_MAX ? OVERLOADED : null);
-    if (closed === null && connection.auth !== null) {
-      if (connection.auth.hold(bytes)) return;
-    } else if (closed === null) {
-      const auth = isAuth(bytes, isBinary, refused)
-        ? new PendingAuth(connection, (held) => frame(connection, held, isBinary))
-        : null;
-      const investor = connection.speaksFor(clock());
-      const flags = isBinary ? REQUEST_FLAG.msgpackBody | REQUEST_FLAG.msgpackAnswer : 0;
-      const queue = queueFor(connection, investor, bytes, isBinary);
-      const target = auth ?? connection;
-      connection.waiting++;
-      if (queue.add(REQUEST.live, flags, connection.roundNumber, investor, '', bytes, target)) {
-        connection.auth = auth;
-        return;
-      }
-      connection.waiting--;
-    }
+    if (closed === null && take(connection, bytes, isBinary)) return;
     // Not taken: the client must hear so under its own key, which is worth a look into the message here.
-    refused.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
-    connection.refuse(closed ?? OVERLOADED, refused.keyText());
+    reader.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
+    connection.refuse(closed ?? OVERLOADED, reader.keyText());
   }
 
-  /** The shard of the message's own token, where it carries one, else of the connection's investor. */
-  function queueFor(connection: LiveConnection, investor: string, bytes: Uint8Array, isBinary: boolean) {
-    if (gateway.shards === 1) return gateway.queueForInvestor(investor);
-    refused.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
-    if (refused.hasToken) return gateway.queueForToken(refused.token.text());
-    return gateway.queueForInvestor(connection.investor);
+  /** Hands a message to its shard, or holds it behind an `auth`; false when there is no room for it. */
+  function take(connection: LiveConnection, bytes: Uint8Array, isBinary: boolean): boolean {
+    if (connection.auth !== null) return connection.auth.hold(bytes);
+    // Looked into only where it may carry a token that names another shard, or change whom the next ones are of.
+    const isRead = gateway.shards > 1 || !beginsAsInvest(bytes, isBinary);
+    const isWhole = isRead && reader.read(Buffer.from(bytes), 0, bytes.length, isBinary, 'message');
+    const auth =
+      isWhole && reader.type === 'auth'
+        ? new PendingAuth(connection, (held) => frame(connection, held, isBinary))
+        : null;
+    const queue =
+      isRead && reader.hasToken
+        ? gateway.queueForToken(reader.token.text())
+        : gateway.queueForInvestor(connection.investor);
+    const investor = connection.speaksFor(clock());
+    const flags = isBinary ? REQUEST_FLAG.msgpackBody | REQUEST_FLAG.msgpackAnswer : 0;
+    const target = auth ?? connection;
+    if (!queue.add(REQUEST.live, flags, connection.roundNumber, investor, '', bytes, target)) return false;
+    connection.waiting++;
+    connection.auth = auth;
+    return true;
   }
 }
