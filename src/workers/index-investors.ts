@@ -17,7 +17,7 @@ import {
   keyHash,
   withFirstAttempt,
 } from './index-records.js';
-import { IndexedInvestor } from './indexed-investor.js';
+import { decodeInvestor, IndexedInvestor } from './indexed-investor.js';
 
 /** What LMDB writes where the key says it all; it must not be empty. */
 const NOTHING = Buffer.alloc(1);
@@ -51,15 +51,12 @@ export class InvestorChanges {
   #attempt(row: VerdictRow): void {
     const { investors } = this.#db;
     const { round, investor, sequence } = row;
-    const found = this.#found;
     const bytes = investors.getBinaryFast(investor);
-    if (bytes === undefined) found.clear();
-    else found.decode(bytes, bytes.length);
-    if (found.parts === 0 || found.rounds[found.parts - 1]! < round) {
+    if (bytes === undefined || this.#lastRound(bytes) < round) {
       investors.putSync(investor, withFirstAttempt(bytes ?? NOTHING, bytes?.length ?? 0, row));
       return;
     }
-    const record = this.#investor(investor);
+    const record = decodeInvestor(bytes, bytes.length);
     const part = roundOf(record, round);
     part.attempts++;
     if (part.attempts <= INLINE_KEYS) {
@@ -81,7 +78,7 @@ export class InvestorChanges {
   }
 
   #settle(row: OutcomeRow): void {
-    const record = this.#investor(row.investor);
+    const record = this.#db.getInvestor(row.investor) ?? emptyInvestor();
     const part = roundOf(record, row.round);
     if (part.live !== row.investment) throw outcomeOfNothing(row);
     if (row.state === 'settled') part.liveState = 'settled';
@@ -102,8 +99,11 @@ export class InvestorChanges {
     this.#db.investors.putSync(row.investor, encodeInvestor(record));
   }
 
-  #investor(investor: string): InvestorRecord {
-    return this.#db.getInvestor(investor) ?? emptyInvestor();
+  /** The latest round in a record; 0: it has none. */
+  #lastRound(bytes: Buffer): number {
+    const found = this.#found;
+    found.decode(bytes, bytes.length);
+    return found.parts === 0 ? 0 : found.rounds[found.parts - 1]!;
   }
 }
 
