@@ -7,12 +7,12 @@ import { TOPICS } from '../../src/core/messages.js';
 import type { EdgeAuditReport } from '../../src/edge/audit-report.js';
 import { until } from '../../src/engines/bus-contract-rig.js';
 import { deadTopic } from '../../src/engines/dead-letters.js';
+import { invest } from '../contract/contract-client.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { httpBody } from '../harness/http-call.js';
 import {
   createRound,
   importInvestors,
-  investorToken,
   runCommand,
   startEdgeProcess,
   startLedgerProcess,
@@ -56,17 +56,10 @@ test('an audit sees what NSQ holds', { skip }, async (t) => {
   await ledger.stop();
   const ids: string[] = [];
   for (const investor of INVESTORS) {
-    const answer = await fetch(`${edge.publicUrl}/v1/rounds/crowd/investments`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${investorToken(investor)}`,
-        'idempotency-key': 'first',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ amount: 1_000, currency: 'GBP' }),
-    });
+    const body = { amount: 1_000, currency: 'GBP' };
+    const answer = await invest(edge.publicUrl, { investor, key: 'first', body });
     assert.equal(answer.status, 201);
-    ids.push(((await answer.json()) as { id: string }).id);
+    ids.push(answer.body['id'] as string);
   }
   let report = await audit();
   await until(

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { cassandraClient, endClient } from '../../src/engines/cassandra/client.js';
 import type { CassandraOptions } from '../../src/engines/cassandra/options.js';
 import { type Cassandra, startCassandra } from '../harness/cassandra.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import {
   createRound,
@@ -22,7 +23,6 @@ import {
   cassandraEnv,
   crowd,
   loseDisk,
-  metric,
   roundTotals,
   type Told,
 } from './edge-rows.js';
@@ -92,7 +92,7 @@ describe('an edge with Cassandra', { skip }, () => {
       };
       await cassandra.kill();
       await prompt('killed');
-      await until('a lag', async () => ((await metric(edge, 'openbell_rows_lag_rows')) ?? 0) >= 100);
+      await until('a lag', async () => ((await metricOrNull(edge, 'openbell_rows_lag_rows')) ?? 0) >= 100);
       await cassandra.restart();
       await cassandra.pause();
       await prompt('paused');
@@ -100,7 +100,7 @@ describe('an edge with Cassandra', { skip }, () => {
       assert.equal(ready.status, 200, 'at journal Cassandra is no part of the readiness');
       cassandra.resume();
       await allReplicated(edge);
-      assert.ok(((await metric(edge, 'openbell_rows_retries_total')) ?? 0) > 0);
+      assert.ok(((await metricOrNull(edge, 'openbell_rows_retries_total')) ?? 0) > 0);
       for (const { status } of told) assert.equal(status, 201);
     });
   });
@@ -145,12 +145,12 @@ describe('an edge with Cassandra', { skip }, () => {
     await withEdge(async (edge, start, dataDir) => {
       const saved = await crowd(edge, 'saved', 100);
       await allReplicated(edge);
-      const sequence = (await metric(edge, 'openbell_journal_sequence')) ?? 0;
+      const sequence = (await metricOrNull(edge, 'openbell_journal_sequence')) ?? 0;
       await cassandra.kill();
       await crowd(edge, 'unsaved', 100);
       await until(
         'the watermark',
-        async () => ((await metric(edge, 'openbell_watermark_sequence')) ?? 0) >= sequence + 100,
+        async () => ((await metricOrNull(edge, 'openbell_watermark_sequence')) ?? 0) >= sequence + 100,
       );
       await edge.kill();
       loseDisk(dataDir, false);

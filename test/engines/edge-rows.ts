@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CassandraOptions } from '../../src/engines/cassandra/options.js';
 import { freshKey, invest } from '../contract/contract-client.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import type { EdgeProcess } from '../harness/node-process.js';
 import { until } from './until.js';
 
@@ -21,19 +22,12 @@ export function cassandraEnv(
   };
 }
 
-/** The value of a metric without labels; null when it is absent. */
-export async function metric(edge: EdgeProcess, name: string): Promise<number | null> {
-  const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
-  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
-  return line === undefined ? null : Number(line.slice(name.length + 1));
-}
-
 /** Waits until every durable row is in Cassandra. */
 export async function allReplicated(edge: EdgeProcess): Promise<void> {
   await until('every row in Cassandra', async () => {
     const [sequence, replicated] = [
-      await metric(edge, 'openbell_journal_sequence'),
-      await metric(edge, 'openbell_rows_replicated_sequence'),
+      await metricOrNull(edge, 'openbell_journal_sequence'),
+      await metricOrNull(edge, 'openbell_rows_replicated_sequence'),
     ];
     return sequence !== null && sequence === replicated;
   });

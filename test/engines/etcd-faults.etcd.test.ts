@@ -5,13 +5,13 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import {
   copyEdge,
   invest,
-  metric,
   type NodeOptions,
   nodeOf,
   openRound,
   readyz,
   untilStandby,
 } from '../harness/cluster-bench.js';
+import { metric } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { type Etcd, startEtcd } from '../harness/etcd.js';
 import { change, clientOf, storedValue, until } from '../harness/etcd-bench.js';

@@ -7,13 +7,13 @@ import {
   copyEdge,
   invest,
   investRequest,
-  metric,
   type NodeOptions,
   nodeOf,
   openRound,
   readyz,
   untilStandby,
 } from '../harness/cluster-bench.js';
+import { metric } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { type Etcd, startEtcd } from '../harness/etcd.js';
 import { clientOf, storedValue, until } from '../harness/etcd-bench.js';

@@ -9,12 +9,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RushReport } from '../../src/rush/report.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { createRound } from '../harness/node-process.js';
 import { startProduction } from '../harness/production.js';
 import { sharedCassandra } from '../harness/shared-cassandra.js';
 import { journalCensus, outcomeProblems, rowsCensus } from './census.js';
-import { allReplicated, metric } from './edge-rows.js';
+import { allReplicated } from './edge-rows.js';
 import { testOptions } from './keyspace.js';
 import { until } from './until.js';
 
@@ -57,7 +58,7 @@ test(`a rush of ${ATTEMPTS} through nsqd, etcd and Cassandra`, { skip }, async (
 
   await until(
     'every outcome',
-    async () => (await metric(edge, 'openbell_outbox_investments')) === 0,
+    async () => (await metricOrNull(edge, 'openbell_outbox_investments')) === 0,
     120_000,
   );
   await allReplicated(edge);

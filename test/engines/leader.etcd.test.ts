@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EtcdClient } from '../../src/engines/etcd/etcd-client.js';
-import { metric } from '../harness/cluster-bench.js';
+import { invest } from '../contract/contract-client.js';
+import { metric } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { type Etcd, startEtcdCluster } from '../harness/etcd.js';
 import {
   createRound,
   importInvestors,
-  investorToken,
   runCommand,
   startEdgeProcess,
   startLedgerProcess,
@@ -81,17 +81,8 @@ test('the leader of etcd is killed in a rush, and the edge keeps its rounds', {
   assert.deepEqual(await doctor('etcd members'), ['ok: 3 members: member-0, member-1, member-2']);
   const epoch = await metric(edge, 'openbell_epoch');
 
-  const invest = (investor: string): Promise<Response> =>
-    fetch(`${edge.publicUrl}/v1/rounds/crowd/investments`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${investorToken(investor)}`,
-        'idempotency-key': 'first',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ amount: 1_000, currency: 'GBP' }),
-    });
-  assert.equal((await invest('somebody')).status, 201);
+  const request = { investor: 'somebody', key: 'first', body: { amount: 1_000, currency: 'GBP' } };
+  assert.equal((await invest(edge.publicUrl, request)).status, 201);
   const rush = runCommand(
     [
       'rush',
@@ -138,7 +129,7 @@ test('the leader of etcd is killed in a rush, and the edge keeps its rounds', {
   const goneMs = performance.now();
   // The same investor and key: the first answer again, for as long as this edge may answer.
   await until('fenced', async () => {
-    const { status } = await invest('somebody');
+    const { status } = await invest(edge.publicUrl, request);
     return status === 503;
   });
   const tookS = (performance.now() - goneMs) / 1_000;

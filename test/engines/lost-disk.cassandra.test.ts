@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { nodeOf, openRound } from '../harness/cluster-bench.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { runCommand } from '../harness/node-process.js';
-import { allReplicated, assertRemembered, crowd, metric, roundTotals, type Told } from './edge-rows.js';
+import { allReplicated, assertRemembered, crowd, roundTotals, type Told } from './edge-rows.js';
 import { TakeoverBench } from './takeover-bench.js';
 import { until } from './until.js';
 
@@ -55,12 +56,12 @@ describe('the data directory is deleted after a rush', { skip }, () => {
     await openRound(owner.edge);
     const saved = await crowd(owner.edge, 'saved', 100);
     await allReplicated(owner.edge);
-    const sequence = (await metric(owner.edge, 'openbell_journal_sequence')) ?? 0;
+    const sequence = (await metricOrNull(owner.edge, 'openbell_journal_sequence')) ?? 0;
     await bench.cassandra.kill();
     for (const { status } of await crowd(owner.edge, 'unsaved', 300)) assert.equal(status, 201);
     await until(
       'the watermark',
-      async () => ((await metric(owner.edge, 'openbell_watermark_sequence')) ?? 0) >= sequence + 300,
+      async () => ((await metricOrNull(owner.edge, 'openbell_watermark_sequence')) ?? 0) >= sequence + 300,
     );
     await owner.edge.kill();
     await bench.cassandra.restart();

@@ -11,13 +11,13 @@ import type { EdgeAuditReport } from '../../src/edge/audit-report.js';
 import { type DeadLetter, deadTopic } from '../../src/engines/dead-letters.js';
 import { logger } from '../../src/engines/nsq/nsq-bench.js';
 import { NsqBus } from '../../src/engines/nsq/nsq-bus.js';
+import { invest } from '../contract/contract-client.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { httpBody } from '../harness/http-call.js';
 import {
   adminCall,
   createRound,
   importInvestors,
-  investorToken,
   type LedgerProcess,
   runCommand,
   startEdgeProcess,
@@ -97,21 +97,16 @@ test('an investment that the ledger dies over is cut off, and nothing else is', 
     runCommand([...args, '--admin-url', edge.adminUrl], { dataDir, env });
   const audit = async (): Promise<EdgeAuditReport> =>
     JSON.parse((await command('audit', '--json')).stdout) as EdgeAuditReport;
-  const invest = async (investor: string): Promise<string> => {
-    const answer = await fetch(`${edge.publicUrl}/v1/rounds/crowd/investments`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${investorToken(investor)}`,
-        'idempotency-key': 'first',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ amount: AMOUNT, currency: 'GBP' }),
+  const ids = new Map<string, string>();
+  for (const investor of INVESTORS) {
+    const answer = await invest(edge.publicUrl, {
+      investor,
+      key: 'first',
+      body: { amount: AMOUNT, currency: 'GBP' },
     });
     assert.equal(answer.status, 201);
-    return ((await answer.json()) as { id: string }).id;
-  };
-  const ids = new Map<string, string>();
-  for (const investor of INVESTORS) ids.set(investor, await invest(investor));
+    ids.set(investor, answer.body['id'] as string);
+  }
   const mallory = ids.get('mallory') ?? '';
 
   // A supervisor that starts it again; and somebody who does not want to wait until nsqd gives the messages out again.

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { forEachRow } from '../../src/core/row-codec.js';
 import { until } from '../../src/engines/bus-contract-rig.js';
 import { walkJournal } from '../../src/workers/journal-walk.js';
+import { metric } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import {
   createRound,
@@ -30,13 +31,6 @@ const RATE_PER_S = 400;
 const LEDGER_RATE = 250;
 /** Far more than nsqd ever holds here, so that all of it is in its memory, and lost. */
 const MEMORY_QUEUE = 1_000_000;
-
-/** A sample of the edge's metrics. */
-async function metric(edge: EdgeProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-  return Number.parseInt(line?.slice(name.length + 1) ?? '', 10);
-}
 
 /** Waits until the edge says so. */
 async function reached(edge: EdgeProcess, name: string, isThere: (value: number) => boolean): Promise<void> {

@@ -10,12 +10,13 @@ import { EpochBook } from '../../src/core/epochs.js';
 import { CassandraRowStore } from '../../src/engines/cassandra/row-store.js';
 import { invest, investRequest, nodeOf } from '../harness/cluster-bench.js';
 import { cutProxy } from '../harness/cut-proxy.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { change, clientOf, storedValue } from '../harness/etcd-bench.js';
 import { waitReady } from '../harness/node-process.js';
 import { pauseProcess } from '../harness/pause-process.js';
 import { type WarmConnection, warmConnection } from '../harness/warm-connection.js';
-import { allReplicated, assertRemembered, crowd, metric, roundTotals } from './edge-rows.js';
+import { allReplicated, assertRemembered, crowd, roundTotals } from './edge-rows.js';
 import { value } from './rows-contract.js';
 import { TakeoverBench } from './takeover-bench.js';
 import { until } from './until.js';
@@ -50,14 +51,14 @@ describe('a takeover by the rows', { skip }, () => {
     const held = await connections(t, owner.edge.publicPort, 10);
     const late = await connections(t, owner.edge.publicPort, 10);
     await allReplicated(owner.edge);
-    const sequence = (await metric(owner.edge, 'openbell_journal_sequence')) ?? 0;
+    const sequence = (await metricOrNull(owner.edge, 'openbell_journal_sequence')) ?? 0;
 
     // These are journaled, and wait for Cassandra; those come while it stands still.
     proxy.refuse();
     const waiting = held.map((connection, i) => connection.ask(investRequest(`held-${i}`)));
     await until(
       'ten rows in hand',
-      async () => (await metric(owner.edge, 'openbell_journal_sequence')) === sequence + 10,
+      async () => (await metricOrNull(owner.edge, 'openbell_journal_sequence')) === sequence + 10,
     );
     await pauseProcess(owner.edge);
     const sleeping = late.map((connection, i) => connection.ask(investRequest(`late-${i}`)));
@@ -70,7 +71,7 @@ describe('a takeover by the rows', { skip }, () => {
     const etcd = clientOf(t, bench.etcd.clientAddress);
     const mark = async (): Promise<{ epoch: number; sequence: number; journalId: string }> =>
       JSON.parse((await storedValue(etcd, `${cluster}/edge/watermark`)) ?? '{}');
-    const [own, epoch] = [await mark(), await metric(standby.edge, 'openbell_epoch')];
+    const [own, epoch] = [await mark(), await metricOrNull(standby.edge, 'openbell_epoch')];
     assert.equal(own.epoch, epoch);
 
     owner.edge.signal('SIGCONT');

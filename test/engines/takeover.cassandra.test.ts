@@ -4,9 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nodeOf, untilStandby } from '../harness/cluster-bench.js';
+import { metricOrNull } from '../harness/edge-metric.js';
 import { skipWithoutEngine } from '../harness/engine-files.js';
 import { runCommand, waitReady } from '../harness/node-process.js';
-import { allReplicated, assertRemembered, crowd, metric, roundTotals } from './edge-rows.js';
+import { allReplicated, assertRemembered, crowd, roundTotals } from './edge-rows.js';
 import { TakeoverBench } from './takeover-bench.js';
 import { until } from './until.js';
 
@@ -27,7 +28,7 @@ describe('a takeover by the rows', { skip }, () => {
     const cut = Promise.allSettled(Array.from({ length: 20 }, (_, i) => crowd(owner.edge, `cut-${i}`, 10)));
     await until(
       'some of the last ones',
-      async () => ((await metric(owner.edge, 'openbell_journal_sequence')) ?? 0) > 210,
+      async () => ((await metricOrNull(owner.edge, 'openbell_journal_sequence')) ?? 0) > 210,
     );
     await owner.edge.kill();
     const heard = (await cut)
@@ -61,13 +62,13 @@ describe('a takeover by the rows', { skip }, () => {
     const { cluster, env, owner, standby } = await bench.pair(t, 'journal');
     await crowd(owner.edge, 'saved', 50);
     await allReplicated(owner.edge);
-    const saved = (await metric(owner.edge, 'openbell_journal_sequence')) ?? 0;
+    const saved = (await metricOrNull(owner.edge, 'openbell_journal_sequence')) ?? 0;
     await bench.cassandra.kill();
     const unsaved = await crowd(owner.edge, 'unsaved', 50);
     for (const { status } of unsaved) assert.equal(status, 201, 'at journal nobody waits for Cassandra');
     await until(
       'the watermark',
-      async () => ((await metric(owner.edge, 'openbell_watermark_sequence')) ?? 0) >= saved + 50,
+      async () => ((await metricOrNull(owner.edge, 'openbell_watermark_sequence')) ?? 0) >= saved + 50,
     );
     await owner.edge.kill();
     const blind = await standby.edge.exited;

@@ -1,6 +1,5 @@
 // Edges of one cluster on a real etcd, for tests: each with a name and a data directory of its own.
 
-import assert from 'node:assert/strict';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -104,13 +103,6 @@ export async function readyz(edge: EdgeProcess): Promise<{ status: number; text:
   } catch {
     return null; // not up yet, or gone
   }
-}
-
-/** A metric without labels. */
-export async function metric(edge: EdgeProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `)) ?? assert.fail(name);
-  return Number(line.slice(name.length + 1));
 }
 
 /** Resolves when this one says that it waits for `owner`. */
