@@ -14,21 +14,23 @@ import { skipWithout } from '../../test/harness/tools.js';
 const PROGRAM = fileURLToPath(new URL('replicated.js', import.meta.url));
 const skip = skipWithoutEngine('cassandra') || skipWithout('wrk') || skipWithout('taskset');
 
-test('both sides write rows, and the table names the ratio', { skip }, async (t) => {
+test('all sides write rows, and the table names the ratio', { skip }, async (t) => {
   const out = await mkdtemp(join(tmpdir(), 'openbell-replicated-test-'));
   t.after(() => rm(out, { recursive: true }));
-  const args = ['--rounds', '1', '--seconds', '1', '--connections', '16', '--out', out];
+  const args = ['--rounds', '1', '--seconds', '1', '--in-flight', '64', '--warm-rows', '1000', '--out', out];
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args]);
-  assert.match(stdout, /^\| ratio \(target ≥ 0\.8\) \| \d+\.\d\d \|$/m);
+  assert.match(stdout, /^\| ratio \(target ≥ 0\.8\) \| \d+\.\d\d \| \d+\.\d\d \|$/m);
   const [file] = await readdir(out);
   const result = JSON.parse(await readFile(join(out, file ?? ''), 'utf8'));
   assert.deepEqual(
     result.blocks.map(({ side, rows }: { side: string; rows: number }) => [side, rows > 0]),
     [
-      ['edge', true],
-      ['edge', true],
+      ['http', true],
+      ['websocket', true],
       ['plain', true],
       ['plain', true],
+      ['websocket', true],
+      ['http', true],
     ],
   );
 });

@@ -1,9 +1,12 @@
-// `npm run bench:replicated -- [--rounds N] [--seconds N] [--connections N] [--scratch DIR] [--out DIR]`: admissions a
-// second at acknowledgement `replicated`, beside what the plain driver writes of the same rows in the same batches, in the
-// same run and to and fro. Prints a table and writes JSON. Needs `wrk` and a Cassandra that deploy/engines has installed.
+// `npm run bench:replicated -- [--rounds N] [--seconds N] [--in-flight N] [--warm-rows N] [--scratch DIR] [--out DIR]`:
+// admissions a second at acknowledgement `replicated`, over WebSocket and over HTTP, beside what the plain driver writes
+// of the same rows in the same batches, in the same run and to and fro. Prints a table and writes JSON. Needs `wrk` and a
+// Cassandra that deploy/engines has installed.
 //
 // Cassandra has a core of its own, as it has a machine of its own in production; edge, load generator and plain driver
-// share the others. Where they all compete for the same cores the ratio is one of what else runs there.
+// share the others. Where they all compete for the same cores the ratio is one of what else runs there. It is warmed
+// first, because for its first minute it compiles more than it writes, and it does not compact: whose rows happen to be
+// compacted in whose block would be chance.
 //
 // The edge acknowledges when a row is in the table by round, and writes the view by investor behind: its rate is that of
 // both tables while the load goes on, and what is left then is written before the other side begins. The plain driver
@@ -19,156 +22,38 @@ import { parseArgs } from 'node:util';
 import { migrate } from '../../src/engines/cassandra/migrate.js';
 import type { CassandraOptions } from '../../src/engines/cassandra/options.js';
 import { type Cassandra, startCassandra } from '../../test/harness/cassandra.js';
+import { cql } from '../../test/harness/cql.js';
 import { describeMachine } from '../common/machine.js';
 import { requestOptions } from './bench-context.js';
-import { readCpuTimes } from './cpu-time.js';
-import { loadBlock, toAndFro } from './load-block.js';
 import { type BatchSizes, PlainDriver } from './plain-driver.js';
-import { AMOUNT, ROUND } from './ratios/ratio.js';
+import { AMOUNT, type RequestSet, ROUND } from './ratios/ratio.js';
+import { type Block, PER_SECOND_MAX, ReplicatedBlocks, type Way } from './replicated-blocks.js';
+import { median } from './report.js';
 import { writeRequestFile } from './request-file.js';
-import { type EdgeTarget, startEdge } from './targets.js';
+import { startEdge } from './targets.js';
 
 const RESULTS = fileURLToPath(new URL('../../../native-bench/results', import.meta.url));
 const KEYSPACE = 'bench';
+const TABLES = ['rows_by_round', 'rows_by_investor'];
 const TARGET = 0.8;
-/** More than an edge acknowledges in a second at this level on any machine that runs all of this at once. */
-const PER_SECOND_MAX = 60_000;
-const DRAIN_TIMEOUT_MS = 120_000;
-const LOOK_MS = 20;
-
-interface Block {
-  readonly side: 'edge' | 'plain';
-  /** Rows that were acknowledged, and rows a second into both tables while that went on. */
-  readonly rows: number;
-  readonly perSecond: number;
-  /** The edge alone: acknowledged a second while the load went on, and the 99th percentile of that. */
-  readonly acknowledgedPerSecond?: number;
-  readonly p99Ms?: number;
-  /** CPU time per row in microseconds: of Cassandra, of who writes (the edge, or this process), of the load generator. */
-  readonly cpuUs: { readonly cassandra: number; readonly writer: number; readonly generator: number };
-  readonly batches: BatchSizes;
-}
+const WARM_BLOCK_ROWS = 80_000;
+const WARM_BATCHES: BatchSizes = { byRound: 120, byInvestor: 90 };
+const CQL_TIMEOUT_MS = 30_000;
 
 /** All threads of a process, those it will have, and its children, on these cores. */
 function pin(pid: number, cores: string): void {
   execFileSync('taskset', ['-acp', cores, `${pid}`], { stdio: 'ignore' });
 }
 
-async function metrics(edge: EdgeTarget): Promise<(name: string) => number> {
-  const text = await (await fetch(`${edge.adminUrl}/metrics`)).text();
-  const values = new Map(
-    text.split('\n').map((line) => line.split(/ (?=\S+$)/) as [string, string | undefined]),
-  );
-  return (name) => Number(values.get(name) ?? Number.NaN);
-}
-
-/** Waits until both tables hold what the journal holds. */
-async function replicated(edge: EdgeTarget): Promise<void> {
-  const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const value = await metrics(edge);
-    const sequence = value('openbell_journal_sequence');
-    if (
-      value('openbell_rows_replicated_sequence') === sequence &&
-      value('openbell_rows_by_investor_sequence') === sequence
-    )
-      return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-  throw new Error(`the rows did not arrive within ${DRAIN_TIMEOUT_MS} ms`);
-}
-
-interface Load {
-  readonly cassandraPid: number;
-  readonly edge: EdgeTarget;
-  readonly requests: { readonly file: string; readonly records: number; readonly recordBytes: number };
-  readonly connections: number;
-  readonly seconds: number;
-  firstRecord: number;
-}
-
-async function edgeBlock(load: Load): Promise<Block> {
-  const { edge, requests, connections, seconds } = load;
-  const before = await metrics(edge);
-  const cpuBefore = cpuOf(load.cassandraPid, edge.pid);
-  const report = await loadBlock(edge, { ...requests, connections, seconds, firstRecord: load.firstRecord });
-  const after = await metrics(edge);
-  if (report.refused > 0 || report.ranOut) throw new Error(`${report.refused} were refused`);
-  load.firstRecord += report.requests;
-  const cpu = cpuSince(cpuBefore, cpuOf(load.cassandraPid, edge.pid), report.requests);
-  // What is behind is written before the other side begins: it is in no rate, only in the size of the batches.
-  await replicated(edge);
-  const settled = await metrics(edge);
-  const rowsOf = (table: string): string => `openbell_rows_written_total{table="${table}"}`;
-  const written = (table: string): number => after(rowsOf(table)) - before(rowsOf(table));
-  const mean = (table: string): number => {
-    const batches = `openbell_rows_batches_total{table="${table}"}`;
-    return (settled(rowsOf(table)) - before(rowsOf(table))) / (settled(batches) - before(batches));
-  };
-  return {
-    side: 'edge',
-    rows: report.requests,
-    perSecond: ((written('by_round') + written('by_investor')) / 2 / report.durationUs) * 1e6,
-    acknowledgedPerSecond: report.perSecond,
-    p99Ms: report.p99Us / 1_000,
-    cpuUs: { ...cpu, generator: (report.cpuS * 1e6) / report.requests },
-    batches: { byRound: mean('by_round'), byInvestor: mean('by_investor') },
-  };
-}
-
-interface Cpu {
-  readonly cassandra: number;
-  readonly writer: number;
-}
-
-const cpuOf = (cassandraPid: number, writerPid: number): Cpu => ({
-  cassandra: readCpuTimes(cassandraPid).totalS,
-  writer: readCpuTimes(writerPid).totalS,
-});
-
-const cpuSince = (before: Cpu, after: Cpu, rows: number): Cpu => ({
-  cassandra: ((after.cassandra - before.cassandra) * 1e6) / rows,
-  writer: ((after.writer - before.writer) * 1e6) / rows,
-});
-
-async function plainBlock(
-  plain: PlainDriver,
-  cassandraPid: number,
-  { rows, batches }: Pick<Block, 'rows' | 'batches'>,
-): Promise<Block> {
-  const before = cpuOf(cassandraPid, process.pid);
-  const perSecond = await plain.write(rows, batches);
-  const cpu = cpuSince(before, cpuOf(cassandraPid, process.pid), rows);
-  return { side: 'plain', batches, rows, perSecond, cpuUs: { ...cpu, generator: 0 } };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 interface Sizes {
   readonly rounds: number;
   readonly seconds: number;
-  readonly connections: number;
+  readonly inFlight: number;
+  readonly warmRows: number;
 }
 
-/** Blocks to and fro, after one of the edge that warms it and tells how large its batches are. */
-async function measure(
-  cassandra: Cassandra,
-  dir: string,
-  sizes: Sizes,
-  log: (line: string) => void,
-): Promise<Block[]> {
-  const { rounds, seconds, connections } = sizes;
-  const options: CassandraOptions = {
-    contactPoints: [cassandra.contactPoint],
-    datacenter: cassandra.localDataCenter,
-    keyspace: KEYSPACE,
-    tls: null,
-    credentials: null,
-  };
+/** The tables, without compaction. */
+async function prepareTables(cassandra: Cassandra, options: CassandraOptions): Promise<void> {
   const made = await migrate({
     cassandra: options,
     replication: { [cassandra.localDataCenter]: 1 },
@@ -176,10 +61,35 @@ async function measure(
     by: 'bench',
   });
   if (!made.ok) throw new Error(made.error.message);
-  const file = requestOptions(dir);
-  const records = PER_SECOND_MAX * seconds * (2 * rounds + 1);
-  log(`writing ${records} requests`);
-  const recordBytes = writeRequestFile({ ...file, records });
+  const still = `compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'false'}`;
+  const statements = TABLES.map((table) => `ALTER TABLE ${KEYSPACE}.${table} WITH ${still}`);
+  await cql(cassandra.endpoint, statements, CQL_TIMEOUT_MS);
+}
+
+/** The requests over HTTP of all blocks. */
+function writeRequests(dir: string, sizes: Sizes): RequestSet {
+  const options = requestOptions(dir);
+  const records = PER_SECOND_MAX * sizes.seconds * (2 * sizes.rounds + 1);
+  return { file: options.file, records, recordBytes: writeRequestFile({ ...options, records }) };
+}
+
+/** Blocks to and fro: HTTP, WebSocket, plain, plain, WebSocket, HTTP; after one of each that warms. */
+async function measure(
+  cassandra: Cassandra,
+  dir: string,
+  sizes: Sizes,
+  log: (line: string) => void,
+): Promise<Block[]> {
+  const options: CassandraOptions = {
+    contactPoints: [cassandra.contactPoint],
+    datacenter: cassandra.localDataCenter,
+    keyspace: KEYSPACE,
+    tls: null,
+    credentials: null,
+  };
+  await prepareTables(cassandra, options);
+  log('writing the requests');
+  const requests = writeRequests(dir, sizes);
   const edge = await startEdge(join(dir, 'edge'), ROUND, AMOUNT, {
     env: {
       OPENBELL_ACK: 'replicated',
@@ -187,47 +97,49 @@ async function measure(
       OPENBELL_CASSANDRA_KEYSPACE: KEYSPACE,
     },
   });
-  const plain = new PlainDriver(options);
+  const driver = new PlainDriver(options);
+  const blocks = new ReplicatedBlocks({
+    ...{ cassandraPid: cassandra.pid, edge, requests, messages: requestOptions(dir) },
+    ...{ inFlight: sizes.inFlight, seconds: sizes.seconds },
+  });
   try {
-    const load: Load = {
-      cassandraPid: cassandra.pid,
-      edge,
-      requests: { file: file.file, records, recordBytes },
-      connections,
-      seconds,
-      firstRecord: 0,
-    };
-    let { batches, rows } = await edgeBlock(load);
-    const told = (block: Block): Block => {
-      const { cassandra: server, writer, generator } = block.cpuUs;
-      const cpu = [server, writer, generator].map((us) => us.toFixed(0)).join(', ');
-      log(
-        `${block.side}: ${Math.round(block.perSecond)} rows/s in batches of ${block.batches.byRound.toFixed(1)}; CPU µs a row of Cassandra, writer, generator: ${cpu}`,
-      );
-      return block;
-    };
-    const pairs = await toAndFro(
-      rounds,
-      async () => {
-        const block = told(await edgeBlock(load));
-        ({ batches, rows } = block);
-        return block;
-      },
-      async () => told(await plainBlock(plain, cassandra.pid, { rows, batches })),
-    );
-    return pairs.flatMap(({ a, b }) => [...a, ...b]);
+    log(`warming Cassandra with ${sizes.warmRows} rows`);
+    for (let rows = 0; rows < sizes.warmRows; rows += WARM_BLOCK_ROWS)
+      await driver.write(WARM_BLOCK_ROWS, WARM_BATCHES);
+    const all: Block[] = [];
+    const ask = async (way: Way): Promise<Block> => told(await blocks.edge(way), log);
+    let last = await ask('http');
+    last = await ask('websocket');
+    for (let round = 0; round < sizes.rounds; round++) {
+      all.push(await ask('http'));
+      last = await ask('websocket');
+      all.push(last);
+      for (const _ of [1, 2]) all.push(told(await blocks.plain(driver, last), log));
+      all.push(await ask('websocket'), await ask('http'));
+    }
+    return all;
   } finally {
-    await plain.close();
+    await driver.close();
     await edge.stop();
   }
+}
+
+function told(block: Block, log: (line: string) => void): Block {
+  const { cassandra, writer, generator } = block.cpuUs;
+  const cpu = [cassandra, writer, generator].map((us) => us.toFixed(0)).join(', ');
+  log(
+    `${block.side}: ${Math.round(block.perSecond)} rows/s in batches of ${block.batches.byRound.toFixed(1)}; CPU µs a row of Cassandra, writer, generator: ${cpu}`,
+  );
+  return block;
 }
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '10' },
     // About as many rows on their way as the plain driver has in its batches.
-    connections: { type: 'string', default: '4096' },
+    'in-flight': { type: 'string', default: '4096' },
+    'warm-rows': { type: 'string', default: '800000' },
     out: { type: 'string', default: RESULTS },
     scratch: { type: 'string', default: tmpdir() },
   },
@@ -235,7 +147,8 @@ const { values } = parseArgs({
 const sizes: Sizes = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
-  connections: Number(values.connections),
+  inFlight: Number(values['in-flight']),
+  warmRows: Number(values['warm-rows']),
 };
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 const dir = await mkdtemp(join(values.scratch, 'openbell-replicated-'));
@@ -244,23 +157,35 @@ pin(cassandra.pid, '0');
 if (availableParallelism() > 1) pin(process.pid, `1-${availableParallelism() - 1}`);
 try {
   const blocks = await measure(cassandra, dir, sizes, log);
-  const of = (side: Block['side']): number[] =>
-    blocks.filter((block) => block.side === side).map(({ perSecond }) => perSecond);
-  const [ours, plain] = [median(of('edge')), median(of('plain'))];
-  const acknowledged = median(blocks.flatMap(({ acknowledgedPerSecond }) => acknowledgedPerSecond ?? []));
-  const result = { sizes, acknowledged, edge: ours, plain, ratio: ours / plain, target: TARGET, blocks };
+  const of = (side: Block['side'], value: (block: Block) => number | undefined): number =>
+    median(blocks.filter((block) => block.side === side).flatMap((block) => value(block) ?? []));
+  const rows = (block: Block): number => block.perSecond;
+  const plain = of('plain', rows);
+  const ways = (['websocket', 'http'] as const).map((side) => ({
+    side,
+    acknowledged: of(side, (block) => block.acknowledgedPerSecond),
+    rows: of(side, rows),
+    ratio: of(side, rows) / plain,
+    cassandraCores: of(side, (block) => (block.cpuUs.cassandra * (block.acknowledgedPerSecond ?? 0)) / 1e6),
+  }));
   const at = new Date().toISOString();
   mkdirSync(values.out, { recursive: true });
   const out = join(values.out, `replicated-${at.slice(0, 19).replaceAll(':', '')}.json`);
+  const result = { sizes, plain, ways, target: TARGET, blocks };
   writeFileSync(out, `${JSON.stringify({ at, machine: describeMachine(dir), ...result }, null, 2)}\n`);
+  const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   process.stdout.write(
     [
-      '| at acknowledgement `replicated` | |',
-      '|---|---|',
-      `| acknowledged a second | ${Math.round(acknowledged)} |`,
-      `| rows a second into both tables meanwhile | ${Math.round(ours)} |`,
-      `| rows a second of the plain driver, same batches | ${Math.round(plain)} |`,
-      `| ratio (target ≥ ${TARGET}) | ${(ours / plain).toFixed(2)} |`,
+      row('at acknowledgement `replicated`', 'WebSocket', 'HTTP'),
+      '|---|---|---|',
+      row('acknowledged a second', ...ways.map(({ acknowledged }) => acknowledged.toFixed(0))),
+      row('rows a second into both tables meanwhile', ...ways.map((way) => way.rows.toFixed(0))),
+      row(
+        'cores that Cassandra took, of the one it has',
+        ...ways.map((way) => way.cassandraCores.toFixed(2)),
+      ),
+      row('rows a second of the plain driver, same batches', plain.toFixed(0), plain.toFixed(0)),
+      row(`ratio (target ≥ ${TARGET})`, ...ways.map(({ ratio }) => ratio.toFixed(2))),
       '',
     ].join('\n'),
   );

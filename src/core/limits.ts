@@ -26,10 +26,7 @@ export const LIST_ITEMS_MAX = 200;
 export const BATCH_BYTES_MAX = 1_048_576;
 /** Requests in one batch: bounds the time between the first decision and the sync. */
 export const BATCH_REQUESTS_MAX = 2_048;
-/**
- * Batches of one shard that are filled, waited for, decided or told, at a time: the memory of its ring. When all are in
- * use new requests are answered `overloaded`.
- */
+/** Batches of a shard that are filled, waited for, decided or told at a time; with all in use there is `overloaded`. */
 export const SHARD_SLABS = 8;
 /** Bytes of answers of one batch; more (long lists) travel in memory of their own. */
 export const ANSWER_BYTES_MAX = 1_048_576;
@@ -397,6 +394,8 @@ assert(
 export const CASSANDRA_REQUESTS_PER_CONNECTION = 2_048;
 /** Batches of rows written at once: enough to keep a server busy, far from what the driver fails. */
 export const CASSANDRA_BATCHES_IN_FLIGHT = 64;
+/** Of these, those of the view by investor: few, for no reply waits for it. */
+export const CASSANDRA_INVESTOR_BATCHES_IN_FLIGHT = 8;
 /**
  * Bytes of the rows of one unlogged batch. The server's limits on batches (a warning at 5 KiB, an error at 50 KiB) are
  * for those of several partitions; ours are of one, hence one mutation, which may have half a commit log segment.

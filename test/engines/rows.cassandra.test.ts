@@ -63,6 +63,23 @@ describe('the row store on Cassandra', { skip }, () => {
     await endClient(client);
   });
 
+  test('a row by round, for which a reply may wait, does not wait for the view by investor', async () => {
+    const store = new CassandraRowStore(options, 'view');
+    value(await store.write([entryOf(verdictAt(1))]));
+    // Each of several batches of one partition: together more than may be on their way at a time.
+    const chunks = Array.from({ length: 40 }, (_, i) => range(2 + i * 500, 500));
+    let chunksWritten = 0;
+    const views = chunks.map(async (sequences) => {
+      const rows = sequences.map((sequence) => entryOf(verdictAt(sequence, { investor: 'one' })));
+      value(await store.writeByInvestor(rows.map((entry) => ({ ...entry, investment: 'an id' }))));
+      chunksWritten += 1;
+    });
+    value(await store.write([entryOf(verdictAt(20_002))]));
+    assert.ok(chunksWritten < chunks.length / 2, `${chunksWritten} chunks of the view came first`);
+    await Promise.all(views);
+    await store.close();
+  });
+
   test('what was written by another hand and is no row is told apart', async () => {
     const store = new CassandraRowStore(options, 'wrong');
     value(await store.write([entryOf(verdictAt(1)), entryOf(verdictAt(2)), entryOf(verdictAt(3))]));

@@ -7,7 +7,7 @@
 import type { Client, types } from 'cassandra-driver';
 import { types as driverTypes } from 'cassandra-driver';
 import type { EpochEntry } from '../../core/epochs.js';
-import { CASSANDRA_BATCHES_IN_FLIGHT } from '../../core/limits.js';
+import { CASSANDRA_BATCHES_IN_FLIGHT, CASSANDRA_INVESTOR_BATCHES_IN_FLIGHT } from '../../core/limits.js';
 import { err, ok, type Result } from '../../core/result.js';
 import type { RoundDefinition } from '../../core/round.js';
 import type {
@@ -36,7 +36,9 @@ export class CassandraRowStore implements RowStore {
   readonly #cluster: string;
   readonly #rows: Client;
   readonly #decisions: Client;
-  readonly #slots = new Slots(CASSANDRA_BATCHES_IN_FLIGHT);
+  // The view has slots of its own, and few: replies wait for the rows by round, and must not wait for the view.
+  readonly #roundSlots = new Slots(CASSANDRA_BATCHES_IN_FLIGHT - CASSANDRA_INVESTOR_BATCHES_IN_FLIGHT);
+  readonly #investorSlots = new Slots(CASSANDRA_INVESTOR_BATCHES_IN_FLIGHT);
 
   /** Connects with the first request. `cluster` keeps rows of several rounds of nodes in one keyspace apart. */
   constructor(options: CassandraOptions, cluster: string) {
@@ -55,11 +57,11 @@ export class CassandraRowStore implements RowStore {
   }
 
   write(entries: readonly RowEntry[]): Promise<Result<RowsWritten, RowsFailure>> {
-    return this.#writeAll(entries.length, roundBatches(this.#cluster, entries));
+    return this.#writeAll(entries.length, roundBatches(this.#cluster, entries), this.#roundSlots);
   }
 
   writeByInvestor(entries: readonly InvestorRowEntry[]): Promise<Result<RowsWritten, RowsFailure>> {
-    return this.#writeAll(entries.length, investorBatches(this.#cluster, entries));
+    return this.#writeAll(entries.length, investorBatches(this.#cluster, entries), this.#investorSlots);
   }
 
   epochs(): Promise<Result<readonly EpochEntry[], RowsFailure>> {
@@ -120,10 +122,14 @@ export class CassandraRowStore implements RowStore {
   }
 
   /** Writes all batches, and answers when each has come to an end: the first failure, or how many there were. */
-  async #writeAll(rows: number, batches: readonly Statement[][]): Promise<Result<RowsWritten, RowsFailure>> {
+  async #writeAll(
+    rows: number,
+    batches: readonly Statement[][],
+    slots: Slots,
+  ): Promise<Result<RowsWritten, RowsFailure>> {
     const written = await Promise.all(
       batches.map((batch) =>
-        this.#slots.use(() =>
+        slots.use(() =>
           attempt(this.#rows, async () => {
             // A batch of one is one insert, which the server need not take apart.
             const [only] = batch;
