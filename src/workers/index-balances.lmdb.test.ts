@@ -59,6 +59,24 @@ describe('index-balances', () => {
     await db.close();
   });
 
+  test('an older message still tells the currency, which outcomes can only guess and no account changes', async () => {
+    const db = openOrFail('currency');
+    const told = (version: number, balance: number, currency: string) => ({
+      ...gbp('a', balance),
+      version,
+      currency,
+    });
+    applyBalanceMessages(db, [told(5, 50, 'GBP')]);
+    assert.deepEqual(applyBalanceMessages(db, [told(3, 30, 'USD')]), ['a']);
+    const { balance, balanceVersion, currency } = db.getInvestor('a') ?? {};
+    assert.deepEqual(
+      { balance, balanceVersion, currency },
+      { balance: 50, balanceVersion: 5, currency: 'USD' },
+    );
+    assert.deepEqual(applyBalanceMessages(db, [told(3, 30, 'USD')]), []);
+    await db.close();
+  });
+
   test('many lines in any order are all there after a restart', async () => {
     const db = openOrFail('bulk');
     const count = 30_000;

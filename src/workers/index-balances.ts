@@ -31,8 +31,8 @@ export function applyBalances(db: IndexDb, lines: readonly BalanceLine[]): numbe
 }
 
 /**
- * Applies the balances that are newer than what is known, and answers whose they are. One that has its version
- * already, or an older one, is left out: the feed may repeat and reorder.
+ * Applies the balances that are newer than what is known, and answers whose records changed. One that has its version
+ * already, or an older one, tells its currency at most: the feed may repeat and reorder.
  */
 export function applyBalanceMessages(db: IndexDb, messages: readonly VersionedBalance[]): string[] {
   const latest = new Map<string, VersionedBalance>();
@@ -53,7 +53,14 @@ export function applyBalanceMessages(db: IndexDb, messages: readonly VersionedBa
 /** @param version 0: from an import, which is taken as it is and leaves the stored version alone */
 function put(db: IndexDb, line: BalanceLine, version: number): boolean {
   const record = db.getInvestor(line.investor) ?? emptyInvestor();
-  if (version > 0 && version <= record.balanceVersion) return false;
+  if (version > 0 && version <= record.balanceVersion) {
+    // An account keeps its currency for life, so an older message tells it too. An outcome does not: of an account that only
+    // outcomes have told of it is a guess, the round's.
+    if (record.currency === line.currency) return false;
+    record.currency = line.currency;
+    db.investors.putSync(line.investor, encodeInvestor(record));
+    return true;
+  }
   record.known = true;
   record.eligible = line.eligible;
   record.balance = line.balance;

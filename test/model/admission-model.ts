@@ -213,10 +213,13 @@ export class AdmissionModel {
     account.version = message.balanceVersion;
   }
 
-  /** An import is taken as it is; a message of the ledger only when it is newer. */
+  /** An import is taken as it is; a message of the ledger only when it is newer, but an account's currency never changes. */
   setBalance(investor: string, balance: number, currency: string, eligible: boolean, version = 0): void {
     const account = this.account(investor);
-    if (version > 0 && version <= account.version) return;
+    if (version > 0 && version <= account.version) {
+      account.currency = currency;
+      return;
+    }
     const kept = Math.max(account.version, version);
     this.#accounts.set(investor, { known: true, eligible, balance, currency, version: kept });
   }
