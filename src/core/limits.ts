@@ -545,8 +545,8 @@ export const INDEX_FOLLOW_MS = 50;
 export const INDEX_WAIT_TICKS = 10;
 /** Rows of one look from which on it is a rush: 10,000 a second. */
 export const INDEX_RUSH_ROWS_PER_TICK = 500;
-/** In a rush the index follows when it lags so far: some 40 MB in the shards' memory. */
-export const INDEX_RUSH_LAG_ROWS = 300_000;
+/** In a rush the index follows when it lags so far: some 30 MB in the shards' memory, and a second of a start after a crash. */
+export const INDEX_RUSH_LAG_ROWS = 200_000;
 /** Segments are made ahead of need as soon as the last one is in use; looked at this often. */
 export const UPKEEP_MS = 100;
 /** Investments published and without an outcome; the rest waits in the journal, so the bank never feels the rush. */

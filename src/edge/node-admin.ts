@@ -5,13 +5,12 @@ import type { Config } from '../core/config.js';
 import type { Problem } from '../core/problem.js';
 import { err, ok, type Result } from '../core/result.js';
 import { TokenVerifier } from '../core/token.js';
-import { viewNsq } from '../engines/nsq/nsq-view.js';
 import { adminAuthorizer } from '../http/admin-auth.js';
 import { type AdminServer, createAdminServer } from '../http/admin-server.js';
 import type { InvestorBalances } from './admin-investors.js';
-import type { ReplayedRows } from './admin-ops.js';
+import type { AuditRunner, ReplayedRows } from './admin-ops.js';
 import { edgeAdminRoutes } from './admin-routes.js';
-import { EdgeAudit } from './audit.js';
+import type { EdgeAuditModules } from './audit.js';
 import type { NsqSources } from './audit-nsq.js';
 import { monotonicMs, nowMs } from './clocks.js';
 import type { IndexerClient } from './indexer-client.js';
@@ -65,7 +64,7 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
       metrics: new Metrics(sources),
       readiness,
       status: new StatusReport({ sources, readiness, nowMs, monotonicMs }),
-      audit: new EdgeAudit({
+      audit: lazyAudit({
         config,
         upkeep,
         counters,
@@ -91,10 +90,23 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
   });
 }
 
+/** Loads what an audit takes, its HTTP client above all, when one is asked for: a start is mostly the loading of modules. */
+function lazyAudit(modules: EdgeAuditModules): AuditRunner {
+  return {
+    run: async () => {
+      const { EdgeAudit } = await import('./audit.js');
+      return await new EdgeAudit(modules).run();
+    },
+  };
+}
+
 function nsqSources({ nsq, outbox, ids }: NodeParts, { nsqdHttp }: Config): NsqSources | null {
   if (nsq === null) return null;
   return {
-    look: () => viewNsq(nsq, nsqdHttp),
+    look: async () => {
+      const { viewNsq } = await import('../engines/nsq/nsq-view.js');
+      return await viewNsq(nsq, nsqdHttp);
+    },
     published: () => new Map([...outbox.taken()].map(([sequence, times]) => [ids.idOf(sequence), times])),
   };
 }

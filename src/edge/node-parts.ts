@@ -7,7 +7,6 @@ import type { Config } from '../core/config.js';
 import { InvestmentIds } from '../core/ids.js';
 import { FENCED, type Problem } from '../core/problem.js';
 import type { Bus } from '../engines/bus.js';
-import { edgeBus } from '../engines/bus-of.js';
 import { DeadLetters } from '../engines/dead-letters.js';
 import type { NsqSettings } from '../engines/nsq/nsq-settings.js';
 import { type IndexDb, openIndex } from '../workers/index-db.js';
@@ -61,13 +60,17 @@ const INDEX_LAGS: Problem = {
   retryAfterS: 5,
 };
 
-export function makeParts(
-  config: Config,
-  state: StartState,
-  failure: FatalSwitch,
-  logger: Logger,
-  nsq?: NsqSettings,
-): NodeParts {
+export interface PartsModules {
+  readonly config: Config;
+  readonly state: StartState;
+  readonly failure: FatalSwitch;
+  readonly bus: Bus;
+  /** Undefined: the embedded link to the ledger. */
+  readonly nsq: NsqSettings | undefined;
+  readonly logger: Logger;
+}
+
+export function makeParts({ config, state, failure, bus, nsq, logger }: PartsModules): NodeParts {
   const { counters, head, indexer, recovered, places, epoch } = state;
   const { journalId, lineage } = recovered;
   const ids = new InvestmentIds(lineage);
@@ -143,7 +146,6 @@ export function makeParts(
 
   const told = (): number => replication?.told ?? head.durableSequence;
 
-  const bus = edgeBus(config.dataDir, nsq, logger);
   const deadLetters = new DeadLetters({ bus, logger, nowMs });
   const outbox = new OutboxPublisher({
     source: {

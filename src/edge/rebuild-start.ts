@@ -8,8 +8,8 @@ import type { Config } from '../core/config.js';
 import { EXIT } from '../core/exit-codes.js';
 import { err, ok, type Result } from '../core/result.js';
 import { cassandraOptions } from '../engines/cassandra/options.js';
-import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import type { Tenure } from '../engines/coordination.js';
+import { openRowStore } from '../engines/rows-of.js';
 import { FileWatermarkStore, type Watermark, type WatermarkStore } from '../engines/watermark.js';
 import { MirroredWatermarkStore } from '../engines/watermark-mirror.js';
 import { verifyJournal } from '../workers/journal-verify.js';
@@ -88,7 +88,7 @@ async function rebuild(modules: PrepareModules): Promise<Result<RebuildReport, R
     const raised = await ownership.raiseAbove(floor);
     return raised.ok ? ok(ownership.epoch) : raised;
   };
-  const store = new CassandraRowStore(cassandra.value, config.cluster);
+  const store = await openRowStore(cassandra.value, config.cluster);
   const rebuilt = await rebuildJournal({
     store,
     journalDir: places.journalDir,

@@ -11,8 +11,8 @@ import { EXIT } from '../core/exit-codes.js';
 import type { Lineage } from '../core/ids.js';
 import { err, ok, type Result } from '../core/result.js';
 import { cassandraOptions } from '../engines/cassandra/options.js';
-import { CassandraRowStore } from '../engines/cassandra/row-store.js';
 import type { RowStore } from '../engines/rows.js';
+import { openRowStore } from '../engines/rows-of.js';
 import { lastRowBehind } from './rebuild-read.js';
 import type { StartFailure, StartState } from './start-state.js';
 import { StoredRows } from './stored-rows.js';
@@ -90,7 +90,7 @@ export async function guardState(
   if (config.cassandra.length === 0) return ok(undefined);
   const cassandra = cassandraOptions(config);
   if (!cassandra.ok) return err({ message: cassandra.error, exitCode: EXIT.config });
-  const store = new CassandraRowStore(cassandra.value, config.cluster);
+  const store = await openRowStore(cassandra.value, config.cluster);
   const { journalId, lineage } = recovered;
   const end = recovered.end.nextSequence - 1;
   const journal = { journalId, lineage, end, epoch, markedEpoch, cluster: config.cluster };

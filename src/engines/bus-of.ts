@@ -8,7 +8,6 @@ import { err, ok, type Result } from '../core/result.js';
 import type { Bus } from './bus.js';
 import { linkSocketPath } from './link-path.js';
 import { connectLocalLink, listenLocalLink } from './local-link.js';
-import { NsqBus } from './nsq/nsq-bus.js';
 import type { NsqSettings, NsqTls } from './nsq/nsq-settings.js';
 
 /** How the processes of one node share NSQ's topics: each side has a channel of its own. */
@@ -28,10 +27,10 @@ export function nsqSettingsOf(config: NsqConfig): Result<NsqSettings | undefined
 }
 
 /** The edge's bus; it connects by itself, now and after every interruption. */
-export function edgeBus(dataDir: string, nsq: NsqSettings | undefined, logger: Logger): Bus {
+export async function edgeBus(dataDir: string, nsq: NsqSettings | undefined, logger: Logger): Promise<Bus> {
   return nsq === undefined
     ? connectLocalLink({ path: linkSocketPath(dataDir), logger })
-    : new NsqBus({ settings: nsq, channel: CHANNELS.edge, logger });
+    : await nsqBus(nsq, CHANNELS.edge, logger);
 }
 
 /** The ledger's bus. Only the embedded link can fail: it has to listen. */
@@ -42,7 +41,13 @@ export async function ledgerBus(
 ): Promise<Result<Bus, string>> {
   return nsq === undefined
     ? listenLocalLink({ path: linkSocketPath(dataDir), logger })
-    : ok(new NsqBus({ settings: nsq, channel: CHANNELS.ledger, logger }));
+    : ok(await nsqBus(nsq, CHANNELS.ledger, logger));
+}
+
+/** Loaded only where it is used: a start is mostly the loading of modules. */
+async function nsqBus(settings: NsqSettings, channel: string, logger: Logger): Promise<Bus> {
+  const { NsqBus } = await import('./nsq/nsq-bus.js');
+  return new NsqBus({ settings, channel, logger });
 }
 
 /** TLS is on as soon as one of its settings is there. */
