@@ -93,6 +93,7 @@ const startMs = performance.now();
 for (const start of starts) start();
 await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 const durationS = (performance.now() - startMs) / 1_000;
+const endedAtMs = Date.now();
 const cpu = process.cpuUsage(cpuBefore);
 const inTime = created;
 isOver = true;
@@ -100,7 +101,7 @@ const deadline = performance.now() + DRAIN_MS;
 while (created + refused < sent && performance.now() < deadline)
   await new Promise((resolve) => setTimeout(resolve, 20));
 const report: GatewayReport = {
-  ...{ inTime, created, refused, sent, ranOut, lost, durationS },
+  ...{ inTime, created, refused, sent, ranOut, lost, durationS, endedAtMs },
   cpuS: (cpu.user + cpu.system) / 1e6,
 };
 process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));

@@ -28,6 +28,8 @@ export interface GatewayReport {
   /** Connections that the node has closed. */
   readonly lost: number;
   readonly durationS: number;
+  /** When that time was over, milliseconds since the epoch. */
+  readonly endedAtMs: number;
   /** Seconds of the generator. */
   readonly cpuS: number;
 }

@@ -24,12 +24,15 @@ export const PER_SECOND_MAX = 80_000;
 export type Way = 'http' | 'websocket';
 
 export interface Block {
-  readonly side: Way | 'plain';
+  readonly side: 'edge' | 'plain';
+  /** How the edge was asked, or the one whose rows and batches these are. */
+  readonly way: Way;
   /** Rows that were acknowledged, and rows a second into both tables while that went on. */
   readonly rows: number;
   readonly perSecond: number;
-  /** An edge alone: acknowledged a second while the load went on. */
+  /** An edge alone: acknowledged a second while the load went on; over HTTP also the 99th percentile of that. */
   readonly acknowledgedPerSecond?: number;
+  readonly p99Ms?: number;
   /** CPU time per row in microseconds: of Cassandra, of who writes (the edge, or this process), of the load generator. */
   readonly cpuUs: { readonly cassandra: number; readonly writer: number; readonly generator: number };
   readonly batches: BatchSizes;
@@ -51,7 +54,10 @@ interface Load {
   readonly acknowledged: number;
   readonly perSecond: number;
   readonly durationS: number;
+  /** When that was over, milliseconds since the epoch. */
+  readonly endedAtMs: number;
   readonly cpuS: number;
+  readonly p99Ms?: number;
 }
 
 export class ReplicatedBlocks {
@@ -70,6 +76,10 @@ export class ReplicatedBlocks {
     const cpuBefore = cpuOf(cassandraPid, edge.pid);
     const load = way === 'http' ? await this.#http() : await this.#websocket();
     const after = await metrics(edge);
+    // Rows went on being written until they were read: that time counts as well.
+    const countedS = load.durationS + (Date.now() - load.endedAtMs) / 1_000;
+    const replays = after('openbell_replays_total') - before('openbell_replays_total');
+    if (replays > 0) throw new Error(`${replays} requests had been sent before`);
     const rows = load.acknowledged;
     const cpu = cpuSince(cpuBefore, cpuOf(cassandraPid, edge.pid), rows);
     // What is behind is written before the next block begins: it is in no rate, only in the size of the batches.
@@ -82,22 +92,25 @@ export class ReplicatedBlocks {
       return (settled(rowsOf(table)) - before(rowsOf(table))) / (settled(batches) - before(batches));
     };
     return {
-      side: way,
+      side: 'edge',
+      way,
       rows,
-      perSecond: (written('by_round') + written('by_investor')) / 2 / load.durationS,
+      perSecond: (written('by_round') + written('by_investor')) / 2 / countedS,
       acknowledgedPerSecond: load.perSecond,
+      ...(load.p99Ms === undefined ? {} : { p99Ms: load.p99Ms }),
       cpuUs: { ...cpu, generator: (load.cpuS * 1e6) / rows },
       batches: { byRound: mean('by_round'), byInvestor: mean('by_investor') },
     };
   }
 
-  async plain(driver: PlainDriver, { rows, batches }: Pick<Block, 'rows' | 'batches'>): Promise<Block> {
+  /** As many rows as a block of the edge had, in batches of its size. */
+  async plain(driver: PlainDriver, way: Way, { rows, batches }: Block): Promise<Block> {
     const { cassandraPid } = this.#setting;
     await quiet(cassandraPid);
     const before = cpuOf(cassandraPid, process.pid);
     const perSecond = await driver.write(rows, batches);
     const cpu = cpuSince(before, cpuOf(cassandraPid, process.pid), rows);
-    return { side: 'plain', batches, rows, perSecond, cpuUs: { ...cpu, generator: 0 } };
+    return { side: 'plain', way, batches, rows, perSecond, cpuUs: { ...cpu, generator: 0 } };
   }
 
   async #http(): Promise<Load> {
@@ -105,9 +118,11 @@ export class ReplicatedBlocks {
     const block = { ...requests, connections: inFlight, seconds, firstRecord: this.#firstRecord };
     const report = await loadBlock(edge, block);
     if (report.refused > 0 || report.ranOut) throw new Error(`${report.refused} were refused`);
-    this.#firstRecord += report.requests;
-    const { requests: acknowledged, perSecond, durationUs, cpuS } = report;
-    return { acknowledged, perSecond, durationS: durationUs / 1e6, cpuS };
+    // What was answered, what was in flight at the end, and the one that wrk asks for before it starts.
+    this.#firstRecord += report.requests + inFlight + 1;
+    const { requests: acknowledged, perSecond, durationUs, cpuS, p99Us } = report;
+    const durationS = durationUs / 1e6;
+    return { acknowledged, perSecond, durationS, endedAtMs: Date.now(), cpuS, p99Ms: p99Us / 1_000 };
   }
 
   async #websocket(): Promise<Load> {
@@ -121,9 +136,9 @@ export class ReplicatedBlocks {
       },
       request: { ...messages, records, label: `gateway${this.#gateways++}` },
     });
-    const { created, refused, lost, ranOut, inTime, durationS, cpuS } = report;
+    const { created, refused, lost, ranOut, inTime, durationS, endedAtMs, cpuS } = report;
     if (refused > 0 || lost > 0 || ranOut) throw new Error(`${refused} were refused, ${lost} lost`);
-    return { acknowledged: created, perSecond: inTime / durationS, durationS, cpuS };
+    return { acknowledged: created, perSecond: inTime / durationS, durationS, endedAtMs, cpuS };
   }
 }
 

@@ -23,14 +23,16 @@ test('all sides write rows, and the table names the ratio', { skip }, async (t) 
   const [file] = await readdir(out);
   const result = JSON.parse(await readFile(join(out, file ?? ''), 'utf8'));
   assert.deepEqual(
-    result.blocks.map(({ side, rows }: { side: string; rows: number }) => [side, rows > 0]),
+    result.blocks.map(({ side, way, rows }: Record<string, unknown>) => [side, way, Number(rows) > 0]),
     [
-      ['http', true],
-      ['websocket', true],
-      ['plain', true],
-      ['plain', true],
-      ['websocket', true],
-      ['http', true],
+      ['edge', 'websocket', true],
+      ['plain', 'websocket', true],
+      ['plain', 'websocket', true],
+      ['edge', 'websocket', true],
+      ['edge', 'http', true],
+      ['plain', 'http', true],
+      ['plain', 'http', true],
+      ['edge', 'http', true],
     ],
   );
 });

@@ -39,6 +39,7 @@ const TARGET = 0.8;
 const WARM_BLOCK_ROWS = 80_000;
 const WARM_BATCHES: BatchSizes = { byRound: 120, byInvestor: 90 };
 const CQL_TIMEOUT_MS = 30_000;
+const WAYS: readonly Way[] = ['websocket', 'http'];
 
 /** All threads of a process, those it will have, and its children, on these cores. */
 function pin(pid: number, cores: string): void {
@@ -69,11 +70,12 @@ async function prepareTables(cassandra: Cassandra, options: CassandraOptions): P
 /** The requests over HTTP of all blocks. */
 function writeRequests(dir: string, sizes: Sizes): RequestSet {
   const options = requestOptions(dir);
-  const records = PER_SECOND_MAX * sizes.seconds * (2 * sizes.rounds + 1);
+  const blocks = 2 * sizes.rounds + 1;
+  const records = blocks * (PER_SECOND_MAX * sizes.seconds + sizes.inFlight + 1);
   return { file: options.file, records, recordBytes: writeRequestFile({ ...options, records }) };
 }
 
-/** Blocks to and fro: HTTP, WebSocket, plain, plain, WebSocket, HTTP; after one of each that warms. */
+/** Blocks to and fro for each way: edge, plain, plain, edge; after one of each way that warms. */
 async function measure(
   cassandra: Cassandra,
   dir: string,
@@ -104,18 +106,17 @@ async function measure(
   });
   try {
     log(`warming Cassandra with ${sizes.warmRows} rows`);
-    for (let rows = 0; rows < sizes.warmRows; rows += WARM_BLOCK_ROWS)
-      await driver.write(WARM_BLOCK_ROWS, WARM_BATCHES);
+    for (let left = sizes.warmRows; left > 0; left -= WARM_BLOCK_ROWS)
+      await driver.write(Math.min(left, WARM_BLOCK_ROWS), WARM_BATCHES);
     const all: Block[] = [];
-    const ask = async (way: Way): Promise<Block> => told(await blocks.edge(way), log);
-    let last = await ask('http');
-    last = await ask('websocket');
+    for (const way of WAYS) told(await blocks.edge(way), log);
     for (let round = 0; round < sizes.rounds; round++) {
-      all.push(await ask('http'));
-      last = await ask('websocket');
-      all.push(last);
-      for (const _ of [1, 2]) all.push(told(await blocks.plain(driver, last), log));
-      all.push(await ask('websocket'), await ask('http'));
+      for (const way of WAYS) {
+        const first = told(await blocks.edge(way), log);
+        all.push(first);
+        for (const _ of [1, 2]) all.push(told(await blocks.plain(driver, way, first), log));
+        all.push(told(await blocks.edge(way), log));
+      }
     }
     return all;
   } finally {
@@ -127,8 +128,9 @@ async function measure(
 function told(block: Block, log: (line: string) => void): Block {
   const { cassandra, writer, generator } = block.cpuUs;
   const cpu = [cassandra, writer, generator].map((us) => us.toFixed(0)).join(', ');
+  const side = block.side === 'plain' ? `plain, as over ${block.way}` : block.way;
   log(
-    `${block.side}: ${Math.round(block.perSecond)} rows/s in batches of ${block.batches.byRound.toFixed(1)}; CPU µs a row of Cassandra, writer, generator: ${cpu}`,
+    `${side}: ${Math.round(block.perSecond)} rows/s in batches of ${block.batches.byRound.toFixed(1)}; CPU µs a row of Cassandra, writer, generator: ${cpu}`,
   );
   return block;
 }
@@ -152,27 +154,30 @@ const sizes: Sizes = {
 };
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 const dir = await mkdtemp(join(values.scratch, 'openbell-replicated-'));
+const machine = describeMachine(dir);
 const cassandra = await startCassandra();
 pin(cassandra.pid, '0');
 if (availableParallelism() > 1) pin(process.pid, `1-${availableParallelism() - 1}`);
 try {
   const blocks = await measure(cassandra, dir, sizes, log);
-  const of = (side: Block['side'], value: (block: Block) => number | undefined): number =>
-    median(blocks.filter((block) => block.side === side).flatMap((block) => value(block) ?? []));
-  const rows = (block: Block): number => block.perSecond;
-  const plain = of('plain', rows);
-  const ways = (['websocket', 'http'] as const).map((side) => ({
-    side,
-    acknowledged: of(side, (block) => block.acknowledgedPerSecond),
-    rows: of(side, rows),
-    ratio: of(side, rows) / plain,
-    cassandraCores: of(side, (block) => (block.cpuUs.cassandra * (block.acknowledgedPerSecond ?? 0)) / 1e6),
-  }));
+  const ways = WAYS.map((way) => {
+    const of = (side: Block['side'], value: (block: Block) => number | undefined): number =>
+      median(blocks.filter((one) => one.way === way && one.side === side).flatMap((one) => value(one) ?? []));
+    const rows = of('edge', (block) => block.perSecond);
+    const plain = of('plain', (block) => block.perSecond);
+    return {
+      ...{ way, rows, plain, ratio: rows / plain },
+      acknowledged: of('edge', (block) => block.acknowledgedPerSecond),
+      cassandraCores: of('edge', ({ cpuUs, acknowledgedPerSecond }) =>
+        acknowledgedPerSecond === undefined ? undefined : (cpuUs.cassandra * acknowledgedPerSecond) / 1e6,
+      ),
+    };
+  });
   const at = new Date().toISOString();
   mkdirSync(values.out, { recursive: true });
   const out = join(values.out, `replicated-${at.slice(0, 19).replaceAll(':', '')}.json`);
-  const result = { sizes, plain, ways, target: TARGET, blocks };
-  writeFileSync(out, `${JSON.stringify({ at, machine: describeMachine(dir), ...result }, null, 2)}\n`);
+  const result = { sizes, ways, target: TARGET, blocks };
+  writeFileSync(out, `${JSON.stringify({ at, machine, ...result }, null, 2)}\n`);
   const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   process.stdout.write(
     [
@@ -184,7 +189,7 @@ try {
         'cores that Cassandra took, of the one it has',
         ...ways.map((way) => way.cassandraCores.toFixed(2)),
       ),
-      row('rows a second of the plain driver, same batches', plain.toFixed(0), plain.toFixed(0)),
+      row('rows a second of the plain driver, same batches', ...ways.map(({ plain }) => plain.toFixed(0))),
       row(`ratio (target ≥ ${TARGET})`, ...ways.map(({ ratio }) => ratio.toFixed(2))),
       '',
     ].join('\n'),
