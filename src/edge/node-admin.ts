@@ -90,12 +90,22 @@ export async function startNodeAdmin(modules: NodeAdminModules): Promise<Result<
   });
 }
 
-/** Loads what an audit takes, its HTTP client above all, when one is asked for: a start is mostly the loading of modules. */
+/**
+ * Loads what an audit takes, its HTTP client above all, when one is asked for: a start is mostly the loading of modules.
+ */
 function lazyAudit(modules: EdgeAuditModules): AuditRunner {
   return {
     run: async () => {
-      const { EdgeAudit } = await import('./audit.js');
-      return await new EdgeAudit(modules).run();
+      try {
+        const { EdgeAudit } = await import('./audit.js');
+        return await new EdgeAudit(modules).run();
+      } catch (error) {
+        modules.logger.error({ err: error }, 'audit: it could not be loaded');
+        return err({
+          code: 'internal',
+          detail: 'The audit could not be loaded; the log of the node says why.',
+        });
+      }
     },
   };
 }

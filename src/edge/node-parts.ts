@@ -1,5 +1,5 @@
 // The parts of a running edge between its threads and its ports, made from what recovery found. Nothing here listens
-// or has a timer yet: node.ts starts and stops them, in order.
+// or has a timer yet: running-edge.ts starts and stops them, in order.
 
 import type { Logger } from 'pino';
 import { must } from '../core/assert.js';

@@ -1,5 +1,5 @@
 // The edge node until it runs: the lock of its directory, its claim on the rounds, the journal, recovery. Nothing of that is
-// kept when one of them fails.
+// kept when one of them refuses.
 
 import type { Logger } from 'pino';
 import type { Config } from '../core/config.js';
@@ -56,6 +56,8 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
   void tenure.ownership.lost.then((reason) => failure.trip(reason, 'fenced'));
   // Loaded while the indexer's thread recovers: that is most of what a start takes on this one.
   const running = import('./running-edge.js');
+  // Thrown where it is awaited, not in the middle of a recovery.
+  running.catch(() => undefined);
   const state = await recoverState(config, tenure, ({ message }) => failure.trip(message));
   if (!state.ok) {
     await claim.value.release();
