@@ -271,7 +271,8 @@ export class ShardQueue {
     while (this.#queued > 0 && this.inFlight < SHARD_BATCHES_IN_FLIGHT_MAX) {
       const slab = this.#slab(this.#published);
       if (this.#published === this.#filling) {
-        if (this.#isFull) break;
+        // Where answers are held back small batches must not take all slabs: then half of them leave only when full.
+        if (batchesBetween(this.#told, this.#filling) >= SHARD_SLABS / 2) break;
         this.#fillNext();
       }
       this.#queued -= slab.targets.length;
