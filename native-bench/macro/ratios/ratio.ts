@@ -65,16 +65,16 @@ export const NORMAL: Sizes = {
   stepSeconds: 4,
 };
 
-/** That everything runs; figures mean nothing. */
+/** That everything runs; figures mean nothing. Investors enough for three blocks of a second, however fast the machine. */
 export const SMOKE: Sizes = {
   connections: [8],
   loadConnections: 16,
   rounds: 1,
   seconds: 1,
-  perSecondMax: 40_000,
-  known: 60_000,
+  perSecondMax: 80_000,
+  known: 250_000,
   admitted: 2_000,
-  knownBase: 40_000,
+  knownBase: 80_000,
   journalRows: 3_000,
   steadySeconds: 1,
   sequential: 50,
