@@ -83,8 +83,7 @@ export class ReplicatedBlocks {
     const rows = load.acknowledged;
     const cpu = cpuSince(cpuBefore, cpuOf(cassandraPid, edge.pid), rows);
     // What is behind is written before the next block begins: it is in no rate, only in the size of the batches.
-    await replicated(edge);
-    const settled = await metrics(edge);
+    const settled = await replicated(edge);
     const rowsOf = (table: string): string => `openbell_rows_written_total{table="${table}"}`;
     const written = (table: string): number => after(rowsOf(table)) - before(rowsOf(table));
     const mean = (table: string): number => {
@@ -150,8 +149,8 @@ async function metrics(edge: EdgeTarget): Promise<(name: string) => number> {
   return (name) => Number(values.get(name) ?? Number.NaN);
 }
 
-/** Waits until both tables hold what the journal holds. */
-async function replicated(edge: EdgeTarget): Promise<void> {
+/** Waits until both tables hold what the journal holds, and answers the metrics of then. */
+async function replicated(edge: EdgeTarget): Promise<(name: string) => number> {
   const deadline = performance.now() + DRAIN_TIMEOUT_MS;
   while (performance.now() < deadline) {
     const value = await metrics(edge);
@@ -160,7 +159,7 @@ async function replicated(edge: EdgeTarget): Promise<void> {
       value('openbell_rows_replicated_sequence') === sequence &&
       value('openbell_rows_by_investor_sequence') === sequence
     )
-      return;
+      return value;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   throw new Error(`the rows did not arrive within ${DRAIN_TIMEOUT_MS} ms`);

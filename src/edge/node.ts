@@ -40,6 +40,10 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     return claim;
   }
   const { tenure } = claim.value;
+  const letGo = async (): Promise<void> => {
+    await claim.value.release();
+    await lock.value.release();
+  };
   const prepared = await prepareJournal({
     config,
     tenure,
@@ -48,8 +52,7 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
     logger,
   });
   if (!prepared.ok) {
-    await claim.value.release();
-    await lock.value.release();
+    await letGo();
     return prepared;
   }
   const failure = new FatalSwitch(logger);
@@ -60,16 +63,14 @@ export async function startEdge(options: EdgeOptions): Promise<Result<EdgeNode, 
   running.catch(() => undefined);
   const state = await recoverState(config, tenure, ({ message }) => failure.trip(message));
   if (!state.ok) {
-    await claim.value.release();
-    await lock.value.release();
+    await letGo();
     return state;
   }
   const guarded = await guardState(config, logger, state.value);
   if (!guarded.ok) {
     await state.value.indexer.run({ kind: 'close' });
     await state.value.indexer.end();
-    await claim.value.release();
-    await lock.value.release();
+    await letGo();
     return guarded;
   }
   const { runEdge } = await running;
