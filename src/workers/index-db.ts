@@ -106,6 +106,8 @@ export class IndexDb implements IndexReader {
   readonly outbox: Database<Buffer, number>;
   readonly rounds: Database<Buffer, string>;
   readonly meta: Database<Buffer, string>;
+  /** The mark that was read last, as it was stored and as it was understood. */
+  #lastMark: { readonly bytes: Buffer; readonly mark: IndexMark } | null = null;
 
   constructor(root: RootDatabase<Buffer, string>) {
     this.root = root;
@@ -200,8 +202,15 @@ export class IndexDb implements IndexReader {
   }
 
   readMark(): IndexMark | undefined {
-    const bytes = this.meta.get(MARK_KEY);
-    return bytes === undefined ? undefined : parseJson(bytes);
+    // The buffer is LMDB's own, and longer than what was read.
+    const bytes = this.meta.getBinaryFast(MARK_KEY);
+    if (bytes === undefined) return undefined;
+    const last = this.#lastMark;
+    // A shard asks with every batch, and the mark moves when the index does: seldom, in a rush.
+    if (last !== null && last.bytes.compare(bytes, 0, bytes.length) === 0) return last.mark;
+    const mark = parseJson<IndexMark>(bytes.subarray(0, bytes.length));
+    this.#lastMark = { bytes: Buffer.from(bytes.subarray(0, bytes.length)), mark };
+    return mark;
   }
 
   refresh(): void {
