@@ -5,7 +5,7 @@ import { barChart } from '../common/svg.js';
 import { isReached, type Reached } from './ratios/ratio.js';
 import { fixed } from './report.js';
 
-const SIGN = { 'at least': '≥', 'at most': '≤' } as const;
+const SIGN = { 'at least': '≥', 'more than': '>', 'at most': '≤' } as const;
 
 /** Few digits for large figures, two for ratios. */
 const shown = (value: number): string => fixed(value, Math.abs(value) >= 100 ? 0 : 2);
@@ -23,7 +23,7 @@ export function targetsTable(reached: readonly Reached[]): string {
 /** Each figure over its target, turned so that 1 is reached and more is better. */
 export function targetsPlot(reached: readonly Reached[], machine: Machine): string {
   const part = ({ target, value }: Reached, at: number = value): number =>
-    target.is === 'at least' ? at / target.value : target.value / Math.max(at, Number.EPSILON);
+    target.is === 'at most' ? target.value / Math.max(at, Number.EPSILON) : at / target.value;
   return barChart({
     title: 'Targets',
     note: `1 is the target, more is better; the whisker is the spread. Node ${machine.node}, ${machine.cpu}, commit ${machine.commit}`,

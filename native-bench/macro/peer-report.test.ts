@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerBlock } from './peer-compare.js';
-import { peersMarkdown, summarizePeers } from './peer-report.js';
+import { peersMarkdown, peersReached, summarizePeers } from './peer-report.js';
+import { isReached } from './ratios/ratio.js';
 
 const block = (target: string, round: number, perSecond: number, cpuUs: number): PeerBlock => ({
   ...{ target, round, perSecond, requests: perSecond, durationUs: 1e6, refused: 0, failed: 0, ranOut: false },
@@ -31,4 +32,19 @@ test('rate: ours by theirs; CPU: theirs by ours; each round by itself, then the 
   const table = peersMarkdown([ours, slow]);
   assert.match(table, /\| ours \| 800 \(600-900\) \| 4\.0 \/ 9\.0 \| 20\.0 \(20\.0-30\.0\) \| {2}\| {2}\|/);
   assert.match(table, /\| a slow one \|.*\| 6\.00 \(3\.00-8\.00\) \| 8\.00 \(7\.00-10\.00\) \|/);
+});
+
+test('a peer on Node.js must be beaten three times over, any other at all', () => {
+  const blocks = [block('openbell', 1, 300, 10), block('node-sqlite', 1, 100, 30), block('go', 1, 300, 20)];
+  const titles = new Map(blocks.map(({ target }) => [target, target]));
+  const reached = peersReached(summarizePeers(blocks, titles));
+  assert.deepEqual(
+    reached.map((each) => [each.what, each.target.is, each.target.value, isReached(each)]),
+    [
+      ['rate ÷ that of node-sqlite', 'at least', 3, true],
+      ['CPU of node-sqlite an answer ÷ ours', 'at least', 3, true],
+      ['rate ÷ that of go', 'more than', 1, false],
+      ['CPU of go an answer ÷ ours', 'more than', 1, true],
+    ],
+  );
 });

@@ -1,7 +1,9 @@
-// Medians, spread and the Markdown table of the comparison with the peers.
+// Medians, spread, targets and the Markdown table of the comparison with the peers.
 
+import { PEERS } from '../peers/peer-list.js';
 import type { PeerBlock } from './peer-compare.js';
 import { OPENBELL } from './peer-targets.js';
+import type { Reached } from './ratios/ratio.js';
 import { type Figure, figure, fixed, whole } from './report.js';
 
 export interface PeerRow {
@@ -49,6 +51,26 @@ export function summarizePeers(
       cpuRatio: ratios((ours, theirs) => cpuUs(theirs) / cpuUs(ours)),
     };
   });
+}
+
+/** How much better than a server on Node.js; than any other it is enough to be better at all. */
+const NODE_TIMES = 3;
+
+/** Rate and CPU beside each peer, as targets. */
+export function peersReached(rows: readonly PeerRow[]): readonly Reached[] {
+  return rows
+    .filter(({ target }) => target !== OPENBELL)
+    .flatMap(({ target: name, rateRatio, cpuRatio }) => {
+      const isNode = PEERS.find((peer) => peer.name === name)?.toolchain === 'node';
+      const target = isNode
+        ? ({ is: 'at least', value: NODE_TIMES } as const)
+        : ({ is: 'more than', value: 1 } as const);
+      const one = (what: string, { median, min, max }: Figure): Reached => ({
+        ...{ id: 'R6', what, target },
+        ...{ value: median, low: min, high: max },
+      });
+      return [one(`rate ÷ that of ${name}`, rateRatio), one(`CPU of ${name} an answer ÷ ours`, cpuRatio)];
+    });
 }
 
 const spread = (value: Figure, show: (each: number) => string): string =>

@@ -10,9 +10,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { TEST_JWT_SECRET } from '../../test/harness/node-process.js';
 import { describeMachine } from '../common/machine.js';
+import { targetsPlot } from './bench-report.js';
 import { isPoor, type MixedFileOptions, mixedInvestors, recordAt, writeMixedFile } from './mixed-requests.js';
 import { comparePeers, type PeerBlock } from './peer-compare.js';
-import { type PeerRow, peersMarkdown, summarizePeers } from './peer-report.js';
+import { type PeerRow, peersMarkdown, peersReached, summarizePeers } from './peer-report.js';
 import { type Balance, type PeerTarget, startTargets } from './peer-targets.js';
 import { record, recordInvestor } from './request-file.js';
 import { checkSyncs } from './sync-check.js';
@@ -145,14 +146,17 @@ async function main(): Promise<void> {
   const log = (line: string): void => console.error(line);
   const { rows, blocks, missing } = await measurePeers({ ...settings, scratch, log });
   mkdirSync(RESULTS, { recursive: true });
-  const file = join(RESULTS, `peers-${at.slice(0, 19).replaceAll(':', '')}.json`);
-  writeFileSync(file, `${JSON.stringify({ at, machine, settings, missing, rows, blocks }, null, 1)}\n`);
+  const stem = join(RESULTS, `peers-${at.slice(0, 19).replaceAll(':', '')}`);
+  const result = { at, machine, settings, missing, rows, blocks };
+  writeFileSync(`${stem}.json`, `${JSON.stringify(result, null, 1)}\n`);
+  writeFileSync(`${stem}.md`, peersMarkdown(rows));
+  writeFileSync(`${stem}.svg`, targetsPlot(peersReached(rows), machine));
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );
   console.log(peersMarkdown(rows));
   for (const line of missing) console.log(`not measured: ${line}`);
-  console.log(`written to ${file}`);
+  console.log(`written to ${stem}.json`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

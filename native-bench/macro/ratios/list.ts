@@ -1,5 +1,6 @@
 // Every ratio that `npm run bench` measures.
 
+import { BESIDE_PEERS } from './beside-peers.js';
 import { BYTES_WRITTEN } from './bytes-written.js';
 import { CHEAP_ANSWERS } from './cheap-answers.js';
 import { IDLE_LATENCY } from './idle-latency.js';
@@ -17,6 +18,7 @@ export const RATIOS: readonly Ratio[] = [
   WEBSOCKET,
   IDLE_LATENCY,
   OPEN_LOOP_RATE,
+  BESIDE_PEERS,
   CHEAP_ANSWERS,
   MANY_KNOWN,
   MEMORY,

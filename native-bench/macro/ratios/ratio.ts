@@ -113,7 +113,7 @@ export interface Reached {
   /** R1 to R12. */
   readonly id: string;
   readonly what: string;
-  readonly target: { readonly is: 'at least' | 'at most'; readonly value: number };
+  readonly target: { readonly is: 'at least' | 'more than' | 'at most'; readonly value: number };
   readonly value: number;
   /** The spread, where the figure is a median. */
   readonly low?: number;
@@ -135,5 +135,13 @@ export interface Ratio {
   readonly measure: (bench: Bench) => Promise<Measured>;
 }
 
-export const isReached = ({ target, value }: Reached): boolean =>
-  target.is === 'at least' ? value >= target.value : value <= target.value;
+export function isReached({ target, value }: Reached): boolean {
+  switch (target.is) {
+    case 'at least':
+      return value >= target.value;
+    case 'more than':
+      return value > target.value;
+    case 'at most':
+      return value <= target.value;
+  }
+}
