@@ -20,13 +20,16 @@ export function targetsTable(reached: readonly Reached[]): string {
   return ['| # | ratio | target | reached | yes/no |', '|---|---|---|---|---|', ...rows, ''].join('\n');
 }
 
+/** A longer bar would make all others invisible: a figure may be nothing. */
+const TIMES_MAX = 5;
+
 /** Each figure over its target, turned so that 1 is reached and more is better. */
 export function targetsPlot(reached: readonly Reached[], machine: Machine): string {
   const part = ({ target, value }: Reached, at: number = value): number =>
-    target.is === 'at most' ? target.value / Math.max(at, Number.EPSILON) : at / target.value;
+    Math.min(TIMES_MAX, target.is === 'at most' ? target.value / at : at / target.value);
   return barChart({
     title: 'Targets',
-    note: `1 is the target, more is better; the whisker is the spread. Node ${machine.node}, ${machine.cpu}, commit ${machine.commit}`,
+    note: `1 is the target, more is better (${TIMES_MAX}: that or more); the whisker is the spread. Node ${machine.node}, ${machine.cpu}, commit ${machine.commit}`,
     axis: 'reached ÷ target, or target ÷ reached where less is better',
     bars: reached.map((each) => {
       const ends = [each.low, each.high].filter((end) => end !== undefined).map((end) => part(each, end));

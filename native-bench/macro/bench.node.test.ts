@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { skipWithout } from '../../test/harness/tools.js';
+import { describeMachine } from '../common/machine.js';
 import { ratiosNamed, runRatios } from './bench.js';
-import { targetsTable } from './bench-report.js';
+import { targetsPlot, targetsTable } from './bench-report.js';
 import { BESIDE_PEERS } from './ratios/beside-peers.js';
 import { RATIOS } from './ratios/list.js';
 import { isReached, SMOKE } from './ratios/ratio.js';
@@ -49,4 +50,13 @@ test('the table says of each target whether it is reached', () => {
   const table = targetsTable([least, most]);
   assert.match(table, /\| R1 \| a rate \| ≥ 0\.75 \| 0\.70 \| no \|/);
   assert.match(table, /\| R9 \| bytes \| ≤ 200 \| 180 \(170-190\) \| yes \|/);
+});
+
+test('a figure that is nothing is drawn like any other', () => {
+  const none = { id: 'R9', what: 'bytes', target: { is: 'at most', value: 64 }, value: 0 } as const;
+  const machine = describeMachine(tmpdir());
+  const widths = [...targetsPlot([none], machine).matchAll(/width="([^"]*)"/g)].map(([, width]) =>
+    Number(width),
+  );
+  assert.ok(widths.length > 0 && widths.every((width) => width >= 0 && width < 1_000), widths.join(' '));
 });

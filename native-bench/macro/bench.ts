@@ -19,7 +19,7 @@ export interface BenchResult {
   readonly reached: readonly Reached[];
   readonly details: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
-  /** Ratios without a figure, and why. */
+  /** Ratios without a figure, or without one of their figures, and why. */
   readonly failed: Readonly<Record<string, string>>;
 }
 
@@ -60,6 +60,7 @@ export async function runRatios(options: RunOptions): Promise<BenchResult> {
         reached.push(...measured.reached);
         details[name] = measured.detail;
         notes.push(...(measured.notes ?? []));
+        if ((measured.missing ?? []).length > 0) failed[name] = measured.missing?.join('; ') ?? '';
         log(targetsTable(measured.reached));
       } catch (error) {
         failed[name] = String(error);
@@ -130,7 +131,7 @@ async function main(): Promise<void> {
   );
   console.log(targetsTable(result.reached));
   for (const note of result.notes) console.log(note);
-  for (const [name, why] of Object.entries(result.failed)) console.log(`${name}: no figure: ${why}`);
+  for (const [name, why] of Object.entries(result.failed)) console.log(`${name} is not whole: ${why}`);
   console.log(`written to ${writeResult(out, machine, sizes, result)}`);
   if (Object.keys(result.failed).length > 0) process.exitCode = 1;
 }

@@ -24,7 +24,6 @@ export interface PeerCompareOptions {
   readonly onBlock: (target: string, round: number) => void;
 }
 
-const WARM_UP_S = 2;
 /** Idle is less than a twentieth of a core. */
 const QUIET_SHARE = 0.05;
 const QUIET_MS = 250;
@@ -46,21 +45,27 @@ async function quietCpuS(target: PeerTarget): Promise<number> {
   return before;
 }
 
-export interface PeerComparison {
-  readonly blocks: readonly PeerBlock[];
-  /** Records that each server has answered for certain, from the first of the file on. */
-  readonly answered: ReadonlyMap<string, number>;
+/** Positions in the request file, from `first` up to `end`. */
+export interface Answered {
+  readonly first: number;
+  readonly end: number;
 }
 
-/** A warm-up of each, then `rounds` times all of them, every other round backwards. Throws when a figure would not be one. */
+export interface PeerComparison {
+  readonly blocks: readonly PeerBlock[];
+  /** What each server has answered for certain in its last block. */
+  readonly answered: ReadonlyMap<string, Answered>;
+}
+
+/** A block of each to warm up, then `rounds` times all of them, every other round backwards. Throws when a figure would not be one. */
 export async function comparePeers(
   targets: readonly PeerTarget[],
   options: PeerCompareOptions,
 ): Promise<PeerComparison> {
   const nextRecord = new Map<string, number>();
-  const answered = new Map<string, number>();
-  const block = async (target: PeerTarget, round: number, seconds: number): Promise<PeerBlock> => {
-    const { connections, file, recordBytes } = options;
+  const answered = new Map<string, Answered>();
+  const block = async (target: PeerTarget, round: number): Promise<PeerBlock> => {
+    const { connections, seconds, file, recordBytes } = options;
     const firstRecord = nextRecord.get(target.name) ?? 0;
     const records = options.records - firstRecord;
     const cpuBefore = await quietCpuS(target);
@@ -77,19 +82,19 @@ export async function comparePeers(
     checkReport(target.name, report, firstRecord, connections);
     // What was answered, what was in flight at the end, and the one that wrk asks for before it starts.
     nextRecord.set(target.name, firstRecord + report.requests + connections + 1);
-    if (!answered.has(target.name)) answered.set(target.name, report.requests - connections);
+    answered.set(target.name, { first: firstRecord + 1, end: firstRecord + report.requests - connections });
     const perSecond = report.requests / (report.durationUs / 1e6);
     return { ...report, target: target.name, round, perSecond, serverCpuS };
   };
   for (const target of targets) {
     options.onBlock(`${target.name}, warm-up`, 0);
-    await block(target, 0, Math.min(WARM_UP_S, options.seconds));
+    await block(target, 0);
   }
   const blocks: PeerBlock[] = [];
   for (let round = 1; round <= options.rounds; round++) {
     for (const target of round % 2 === 1 ? targets : targets.toReversed()) {
       options.onBlock(target.name, round);
-      blocks.push(await block(target, round, options.seconds));
+      blocks.push(await block(target, round));
     }
   }
   return { blocks, answered };

@@ -69,7 +69,7 @@ export function peersReached(rows: readonly PeerRow[]): readonly Reached[] {
         ...{ id: 'R6', what, target },
         ...{ value: median, low: min, high: max },
       });
-      return [one(`rate ÷ that of ${name}`, rateRatio), one(`CPU of ${name} an answer ÷ ours`, cpuRatio)];
+      return [one(`rate ÷ that of ${name}`, rateRatio), one(`CPU of ${name} ÷ ours`, cpuRatio)];
     });
 }
 

@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { must } from '../../src/core/assert.js';
 import { TEST_JWT_SECRET } from '../../test/harness/node-process.js';
 import { describeMachine } from '../common/machine.js';
 import { targetsPlot } from './bench-report.js';
 import { isPoor, type MixedFileOptions, mixedInvestors, recordAt, writeMixedFile } from './mixed-requests.js';
-import { comparePeers, type PeerBlock } from './peer-compare.js';
+import { type Answered, comparePeers, type PeerBlock } from './peer-compare.js';
 import { type PeerRow, peersMarkdown, peersReached, summarizePeers } from './peer-report.js';
 import { type Balance, type PeerTarget, startTargets } from './peer-targets.js';
 import { record, recordInvestor } from './request-file.js';
@@ -84,7 +85,11 @@ export async function measurePeers(options: PeersOptions): Promise<PeersResult> 
       for (const [at, target] of targets.entries()) {
         options.log(`does ${target.name} know its answers after a crash?`);
         targets[at] = await target.crash();
-        await checkReplays(targets[at] as PeerTarget, requests, answered.get(target.name) ?? 0);
+        await checkReplays(
+          targets[at] as PeerTarget,
+          requests,
+          must(answered.get(target.name), 'its blocks'),
+        );
       }
       const titles = new Map(targets.map(({ name, title }) => [name, title]));
       return { rows: summarizePeers(blocks, titles), blocks, missing };
@@ -103,11 +108,14 @@ function* balances(requests: MixedFileOptions): Generator<Balance> {
   yield* mixedInvestors(requests);
 }
 
-/** Asks again for answers of the first block, spread over it: each must be a replay. */
-async function checkReplays(target: PeerTarget, requests: MixedFileOptions, answered: number): Promise<void> {
-  const step = Math.max(1, Math.floor(answered / SAMPLES));
-  // The first record is the one that wrk asks for before it starts, and does not send.
-  for (let position = 1; position < answered; position += step) {
+/** Asks again for answers of the last block, spread over it: each must be a replay. */
+async function checkReplays(
+  target: PeerTarget,
+  requests: MixedFileOptions,
+  { first, end }: Answered,
+): Promise<void> {
+  const step = Math.max(1, Math.floor((end - first) / SAMPLES));
+  for (let position = first; position < end; position += step) {
     const index = recordAt(position);
     const { status, headers, body } = await post(target.url, record(requests, index));
     const isRight = status === (isPoor(index) ? 422 : 201) && headers.get('idempotency-replayed') === 'true';
@@ -125,7 +133,8 @@ async function main(): Promise<void> {
     options: {
       peers: { type: 'string', default: '' },
       connections: { type: 'string', default: '256' },
-      rounds: { type: 'string', default: '5' },
+      // Every other round goes backwards: an even number is fair to the first and the last.
+      rounds: { type: 'string', default: '6' },
       seconds: { type: 'string', default: '4' },
       'per-second-max': { type: 'string', default: '90000' },
       scratch: { type: 'string', default: tmpdir() },
@@ -150,7 +159,8 @@ async function main(): Promise<void> {
   const result = { at, machine, settings, missing, rows, blocks };
   writeFileSync(`${stem}.json`, `${JSON.stringify(result, null, 1)}\n`);
   writeFileSync(`${stem}.md`, peersMarkdown(rows));
-  writeFileSync(`${stem}.svg`, targetsPlot(peersReached(rows), machine));
+  const reached = peersReached(rows);
+  if (reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(reached, machine));
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );

@@ -13,11 +13,11 @@ export interface Summary {
   /** Durable admissions a second ÷ constant answers a second: of the medians, and round by round. */
   readonly ratio: Figure;
   /** Server CPU per admission ÷ per constant answer: of the whole process, and of its main thread. */
-  readonly cpuRatio: number;
-  readonly mainCpuRatio: number;
+  readonly cpuRatio: Figure;
+  readonly mainCpuRatio: Figure;
   /** The same, with what the index cost after the block. */
-  readonly settledCpuRatio: number;
-  readonly settledMainCpuRatio: number;
+  readonly settledCpuRatio: Figure;
+  readonly settledMainCpuRatio: Figure;
   readonly admissionsPerSync: number;
   readonly rows: readonly SummaryRow[];
 }
@@ -76,27 +76,41 @@ export function summarize(connections: number, blocks: readonly Block[]): Summar
       generatorCpuUs: perRequestUs(({ cpuS }) => cpuS),
     };
   };
-  const openbell = row('openbell');
-  const constant = row('constant');
-  const rateOf = (target: Block['target'], round: number): number =>
-    median(
-      blocks
-        .filter((block) => block.target === target && block.round === round)
-        .map((block) => block.perSecond),
-    );
   const rounds = [...new Set(blocks.map(({ round }) => round))];
-  const byRound = figure(rounds.map((round) => rateOf('openbell', round) / rateOf('constant', round)));
+  /** Median over median; the spread is that of the rounds. */
+  const ratio = (ours: (block: Block) => number, theirs: (block: Block) => number = ours): Figure => {
+    const of = (target: Block['target'], value: (block: Block) => number, round?: number): number =>
+      median(
+        blocks
+          .filter((block) => block.target === target && (round === undefined || block.round === round))
+          .map(value),
+      );
+    const over = (round?: number): number => of('openbell', ours, round) / of('constant', theirs, round);
+    return { ...figure(rounds.map(over)), median: over() };
+  };
+  const perRequest =
+    (cpuS: (block: Block) => number) =>
+    (block: Block): number =>
+      cpuS(block) / block.requests;
+  const all = perRequest(({ cpu }) => cpu.totalS);
+  const main = perRequest(({ cpu }) => cpu.mainS);
   return {
     connections,
-    ratio: { ...byRound, median: openbell.perSecond.median / constant.perSecond.median },
-    cpuRatio: openbell.cpuUs.server / constant.cpuUs.server,
-    mainCpuRatio: openbell.cpuUs.main / constant.cpuUs.main,
-    settledCpuRatio: openbell.cpuUs.settled / constant.cpuUs.server,
-    settledMainCpuRatio: openbell.cpuUs.settledMain / constant.cpuUs.main,
+    ratio: ratio(({ perSecond }) => perSecond),
+    cpuRatio: ratio(all),
+    mainCpuRatio: ratio(main),
+    settledCpuRatio: ratio(
+      perRequest(({ settledCpu }) => settledCpu.totalS),
+      all,
+    ),
+    settledMainCpuRatio: ratio(
+      perRequest(({ settledCpu }) => settledCpu.mainS),
+      main,
+    ),
     admissionsPerSync: median(
       blocks.filter(({ syncs }) => syncs > 0).map(({ requests, syncs }) => requests / syncs),
     ),
-    rows: [openbell, constant],
+    rows: [row('openbell'), row('constant')],
   };
 }
 
@@ -127,7 +141,7 @@ export function markdown(summaries: readonly Summary[]): string {
         ].map((us) => fixed(us, 1));
         const ratios =
           target === 'openbell'
-            ? `${fixed(cpuRatio, 2)} / ${fixed(mainCpuRatio, 2)} (${fixed(settledCpuRatio, 2)} / ${fixed(settledMainCpuRatio, 2)})`
+            ? `${fixed(cpuRatio.median, 2)} / ${fixed(mainCpuRatio.median, 2)} (${fixed(settledCpuRatio.median, 2)} / ${fixed(settledMainCpuRatio.median, 2)})`
             : '';
         return `| ${connections} | ${target} | ${parts.join(' | ')} | ${ratios} |`;
       }),

@@ -126,6 +126,8 @@ export interface Measured {
   readonly detail: unknown;
   /** Remarks for the reader: what the figures rest on. */
   readonly notes?: readonly string[];
+  /** What could not be measured on this host, and why. */
+  readonly missing?: readonly string[];
 }
 
 export interface Ratio {

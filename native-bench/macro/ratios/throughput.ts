@@ -1,7 +1,7 @@
 // R1 and R2: durable admissions a second beside constant answers a second, and the CPU of each.
 
 import { compare } from '../compare.js';
-import { markdown, type Summary, summarize } from '../report.js';
+import { type Figure, markdown, type Summary, summarize } from '../report.js';
 import type { Bench, Measured, Ratio, Reached } from './ratio.js';
 
 /** R1 by number of connections. */
@@ -16,20 +16,20 @@ const R2_MAIN_TARGET = 1.2;
 
 function reached({ connections, ratio, ...summary }: Summary): Reached[] {
   const at = `${connections} connections`;
-  const cpu = (what: string, target: number, value: number): Reached => ({
-    ...{ id: 'R2', what: `${what}, ${at}`, value },
+  const cpu = (what: string, target: number, { median, min, max }: Figure): Reached => ({
+    ...{ id: 'R2', what: `${what}, ${at}`, value: median, low: min, high: max },
     target: { is: 'at most', value: target },
   });
   return [
     {
-      ...{ id: 'R1', what: `admissions/s ÷ constant replies/s, ${at}`, value: ratio.median },
+      ...{ id: 'R1', what: `rate ÷ constant's, ${at}`, value: ratio.median },
       ...{ low: ratio.min, high: ratio.max },
       target: { is: 'at least', value: R1_TARGETS.get(connections) ?? R1_TARGET },
     },
-    cpu('CPU per admission ÷ per constant reply', R2_TARGET, summary.cpuRatio),
-    cpu('the same until the index has caught up', R2_TARGET, summary.settledCpuRatio),
-    cpu('CPU of the main thread alone', R2_MAIN_TARGET, summary.mainCpuRatio),
-    cpu('main thread until the index has caught up', R2_MAIN_TARGET, summary.settledMainCpuRatio),
+    cpu("CPU ÷ constant's", R2_TARGET, summary.cpuRatio),
+    cpu('CPU, index caught up ÷ its', R2_TARGET, summary.settledCpuRatio),
+    cpu('main thread ÷ its', R2_MAIN_TARGET, summary.mainCpuRatio),
+    cpu('main, index caught up ÷ its', R2_MAIN_TARGET, summary.settledMainCpuRatio),
   ];
 }
 

@@ -12,6 +12,8 @@ const WARM_UP_S = 1;
 
 interface Block {
   readonly perSecond: number;
+  /** Of the server, in microseconds an answer. */
+  readonly cpuUs: number;
   readonly cpu: CpuUse | null;
   readonly report: GatewayReport | null;
 }
@@ -44,19 +46,21 @@ async function measure(bench: Bench): Promise<Measured> {
     const cpu = cpuUse(edge.pid, before, readCpuTimes(edge.pid));
     await edge.caughtUp();
     check(report, (await edge.counts()).admitted - counted.admitted);
-    return { perSecond: report.inTime / report.durationS, cpu, report };
+    const cpuUs = (cpu.totalS * 1e6) / report.created;
+    return { perSecond: report.inTime / report.durationS, cpuUs, cpu, report };
   };
   const constantBlock = async (): Promise<Block> => {
-    const { perSecond } = await loadBlock(constant, {
+    const { perSecond, cpu, requests } = await loadBlock(constant, {
       ...bench.requests(),
       ...{ connections: loadConnections, seconds, firstRecord: 0 },
     });
-    return { perSecond, cpu: null, report: null };
+    return { perSecond, cpuUs: (cpu.totalS * 1e6) / requests, cpu: null, report: null };
   };
   try {
     await gatewayBlock(WARM_UP_S);
     const pairs = await toAndFro(rounds, () => gatewayBlock(seconds), constantBlock);
     const ratio = ratioOf(pairs, ({ perSecond }) => perSecond);
+    const cpu = ratioOf(pairs, ({ cpuUs }) => cpuUs);
     const own = pairs.flatMap(({ a }) => a);
     const perMessageUs = (seconds_: (block: Block) => number): string =>
       median(own.map((block) => (seconds_(block) * 1e6) / (block.report?.created ?? 1))).toFixed(1);
@@ -70,7 +74,7 @@ async function measure(bench: Bench): Promise<Measured> {
       ],
       detail: { pairs },
       notes: [
-        `R3: ${median(own.map(({ perSecond }) => perSecond)).toFixed(0)} admissions/s; CPU of the edge ${perMessageUs(({ cpu }) => cpu?.totalS ?? 0)} µs an admission (main thread ${perMessageUs(({ cpu }) => cpu?.mainS ?? 0)}), of the generator ${perMessageUs(({ report }) => report?.cpuS ?? 0)} µs.`,
+        `R3: ${median(own.map(({ perSecond }) => perSecond)).toFixed(0)} admissions/s; CPU of the edge ${perMessageUs(({ cpu }) => cpu?.totalS ?? 0)} µs an admission (main thread ${perMessageUs(({ cpu }) => cpu?.mainS ?? 0)}, ${cpu.median.toFixed(2)} of a constant HTTP reply's), of the generator ${perMessageUs(({ report }) => report?.cpuS ?? 0)} µs.`,
       ],
     };
   } finally {
