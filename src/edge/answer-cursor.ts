@@ -1,5 +1,6 @@
 // Walks the answer records of a batch (layout: workers/protocol.ts). One cursor is reused for all of them.
 
+import { getU16, getU32 } from '../core/little-endian.js';
 import { ANSWER_HEAD_BYTES } from '../workers/protocol.js';
 import { AnswerText } from './answer-text.js';
 
@@ -26,14 +27,14 @@ export class AnswerCursor {
   next(): void {
     const at = this.#next;
     const { bytes } = this;
-    this.#next = at + bytes.readUInt32LE(at);
-    this.status = bytes.readUInt16LE(at + 4);
+    this.#next = at + getU32(bytes, at);
+    this.status = getU16(bytes, at + 4);
     this.kind = bytes[at + 6]!;
     this.flags = bytes[at + 7]!;
     this.#headStart = at + ANSWER_HEAD_BYTES;
-    this.#investorStart = this.#headStart + bytes.readUInt16LE(at + 8);
-    this.#bodyStart = this.#investorStart + bytes.readUInt16LE(at + 10);
-    this.#bodyEnd = this.#bodyStart + bytes.readUInt32LE(at + 12);
+    this.#investorStart = this.#headStart + getU16(bytes, at + 8);
+    this.#bodyStart = this.#investorStart + getU16(bytes, at + 10);
+    this.#bodyEnd = this.#bodyStart + getU32(bytes, at + 12);
   }
 
   /** Head (workers/answer-writer.ts) and body of an HTTP answer, good until the next call: send them at once. */

@@ -33,3 +33,18 @@ test('more lengths than are kept do no harm', () => {
     assert.deepEqual([text.head.length, text.body[0]], [head, head & 255]);
   }
 });
+
+test('what is too long to be kept leaves nothing behind', () => {
+  const text = new AnswerText();
+  const slab = (fill: number): Int32Array => new Int32Array(new Uint8Array(8192).fill(fill).buffer);
+  for (const [fill, head, body] of [
+    [1, 20, 100],
+    [2, 20, ANSWER_TEXT_BYTES],
+    [3, 20, 100],
+    [4, 20, 100],
+  ] as const) {
+    text.load(slab(fill), 0, head, body);
+    assert.deepEqual([text.head.length, text.body.length], [head, body]);
+    assert.ok([...text.head, ...text.body].every((byte) => byte === fill));
+  }
+});

@@ -14,12 +14,15 @@ export class AnswerText {
   body: Uint8Array = new Uint8Array(0);
   readonly #scratch = new Int32Array(ANSWER_TEXT_BYTES / 4);
   readonly #shapes = new Map<number, Shape>();
+  /** Of the shape that `head` and `body` have: in a rush answers are of one length for long. */
+  #key = -1;
 
   /** Takes the text at word `from` of `words`: a head, and a body right behind it. Lengths in bytes. */
   load(words: Int32Array, from: number, headBytes: number, bodyBytes: number): void {
     const bytes = headBytes + bodyBytes;
     if (bytes > ANSWER_TEXT_BYTES) {
       const at = words.byteOffset + 4 * from;
+      this.#key = -1;
       this.head = new Uint8Array(words.buffer, at, headBytes);
       this.body = new Uint8Array(words.buffer, at + headBytes, bodyBytes);
       return;
@@ -27,14 +30,16 @@ export class AnswerText {
     const scratch = this.#scratch;
     const count = (bytes + 3) >>> 2;
     for (let i = 0; i < count; i++) scratch[i] = words[from + i]!;
-    const shape = this.#shape(headBytes, bodyBytes);
+    const key = headBytes * ANSWER_TEXT_BYTES + bodyBytes;
+    if (key === this.#key) return;
+    const shape = this.#shape(key, headBytes, bodyBytes);
+    this.#key = key;
     this.head = shape.head;
     this.body = shape.body;
   }
 
-  #shape(headBytes: number, bodyBytes: number): Shape {
+  #shape(key: number, headBytes: number, bodyBytes: number): Shape {
     const shapes = this.#shapes;
-    const key = headBytes * ANSWER_TEXT_BYTES + bodyBytes;
     let shape = shapes.get(key);
     if (shape === undefined) {
       if (shapes.size >= ANSWER_SHAPES_MAX) shapes.clear();

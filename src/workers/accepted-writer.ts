@@ -42,8 +42,6 @@ const livePacked = (replayed: boolean): Buffer =>
 const LIVE_PACKED_NEW = livePacked(false);
 const LIVE_PACKED_REPLAYED = livePacked(true);
 const JSON_AMOUNT = text('","amount":');
-const JSON_AT = text(',"acceptedAt":"');
-const JSON_END = text('"}');
 const PACKED_AMOUNT = text(fixstr('amount'));
 
 /** What of an answer is the same for every investment of a round, but those of another journal's time. */
@@ -66,7 +64,9 @@ export class AcceptedWriter {
   readonly #ids: InvestmentIds;
   readonly #templates: (Template | undefined)[] = [];
   #at = -1;
+  /** The time of the batch, alone and as the end of a JSON answer. */
   #atText: Buffer = Buffer.alloc(0);
+  #jsonEnd: Buffer = Buffer.alloc(0);
   readonly #digits = Buffer.alloc(16);
 
   constructor(ids: InvestmentIds) {
@@ -88,7 +88,9 @@ export class AcceptedWriter {
     const template = this.#template(round, this.#ids.journalOf(sequence));
     if (atMs !== this.#at) {
       this.#at = atMs;
-      this.#atText = text(timestamp(atMs));
+      const at = timestamp(atMs);
+      this.#atText = text(at);
+      this.#jsonEnd = text(`,"acceptedAt":"${at}"}`);
     }
     const start = out.reserve(TEXT_BYTES_MAX + 2 * (investor.length + key.length));
     const { bytes } = out;
@@ -125,9 +127,7 @@ export class AcceptedWriter {
     at = putDecimal(bytes, at, amount);
     at = put(bytes, at, template.jsonSequence);
     at = putDecimal(bytes, at, sequence);
-    at = put(bytes, at, JSON_AT);
-    at = put(bytes, at, this.#atText);
-    return put(bytes, at, JSON_END);
+    return put(bytes, at, this.#jsonEnd);
   }
 
   #packed(

@@ -1,6 +1,7 @@
 // Builds the slab of answers of one batch (layout: protocol.ts), in the memory that the front end reads, or in memory
 // of its own when an answer does not fit there any more.
 
+import { putU16, putU32 } from '../core/little-endian.js';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type Problem, problemObject } from '../core/problem.js';
 import { statusLine } from '../core/status-line.js';
 import { ANSWER, ANSWER_FLAG, ANSWER_HEAD_BYTES } from './protocol.js';
@@ -67,13 +68,13 @@ export class AnswerWriter {
     const bytes = this.#bytes;
     const at = this.#length;
     const padded = (end - at + 3) & ~3;
-    bytes.writeUInt32LE(padded, at);
-    bytes.writeUInt16LE(status, at + 4);
+    putU32(bytes, at, padded);
+    putU16(bytes, at + 4, status);
     bytes[at + 6] = kind;
     bytes[at + 7] = flags;
-    bytes.writeUInt16LE(headEnd - at - ANSWER_HEAD_BYTES, at + 8);
-    bytes.writeUInt16LE(investorEnd - headEnd, at + 10);
-    bytes.writeUInt32LE(end - investorEnd, at + 12);
+    putU16(bytes, at + 8, headEnd - at - ANSWER_HEAD_BYTES);
+    putU16(bytes, at + 10, investorEnd - headEnd);
+    putU32(bytes, at + 12, end - investorEnd);
     this.#length = at + padded;
   }
 

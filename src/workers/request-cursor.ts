@@ -1,6 +1,7 @@
 // Walks the request records of a slab (layout: protocol.ts) without copying them.
 
 import { IDEMPOTENCY_KEY_BYTES_MAX } from '../core/limits.js';
+import { getU16, getU32 } from '../core/little-endian.js';
 import { isKey } from '../core/row-layout.js';
 import { Span } from '../core/span.js';
 import { REQUEST_FLAG, REQUEST_HEAD_BYTES } from './protocol.js';
@@ -45,18 +46,18 @@ export class RequestCursor {
     const at = this.#next;
     if (at >= this.#end) return false;
     const { bytes } = this;
-    this.#next = at + bytes.readUInt32LE(at);
+    this.#next = at + getU32(bytes, at);
     this.kind = bytes[at + 4]!;
     const flags = bytes[at + 5]!;
     this.msgpackBody = (flags & REQUEST_FLAG.msgpackBody) !== 0;
     this.msgpackAnswer = (flags & REQUEST_FLAG.msgpackAnswer) !== 0;
-    this.round = bytes.readUInt16LE(at + 6);
+    this.round = getU16(bytes, at + 6);
     const tokenStart = at + REQUEST_HEAD_BYTES;
-    const keyStart = tokenStart + bytes.readUInt16LE(at + 8);
+    const keyStart = tokenStart + getU16(bytes, at + 8);
     this.token.set(bytes, tokenStart, keyStart);
     this.bodyStart = keyStart + bytes[at + 12]!;
     this.key.set(bytes, keyStart, this.bodyStart);
-    this.bodyEnd = this.bodyStart + bytes.readUInt16LE(at + 10);
+    this.bodyEnd = this.bodyStart + getU16(bytes, at + 10);
     return true;
   }
 }
