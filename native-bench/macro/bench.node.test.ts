@@ -52,11 +52,16 @@ test('the table says of each target whether it is reached', () => {
   assert.match(table, /\| R9 \| bytes \| ≤ 200 \| 180 \(170-190\) \| yes \|/);
 });
 
-test('a figure that is nothing is drawn like any other', () => {
+test('a figure that is nothing does not hide the others', () => {
   const none = { id: 'R9', what: 'bytes', target: { is: 'at most', value: 64 }, value: 0 } as const;
-  const machine = describeMachine(tmpdir());
-  const widths = [...targetsPlot([none], machine).matchAll(/width="([^"]*)"/g)].map(([, width]) =>
+  const usual = { id: 'R1', what: 'a rate', target: { is: 'at least', value: 0.75 }, value: 0.7 } as const;
+  const svg = targetsPlot([none, usual], describeMachine(tmpdir()));
+  const bars = [...svg.matchAll(/<rect [^>]*width="([^"]*)"[^>]*class="s0"/g)].map(([, width]) =>
     Number(width),
   );
-  assert.ok(widths.length > 0 && widths.every((width) => width >= 0 && width < 1_000), widths.join(' '));
+  assert.equal(bars.length, 2);
+  assert.ok(
+    bars.every((width) => width > 10),
+    bars.join(' '),
+  );
 });

@@ -82,7 +82,8 @@ function writeResult(out: string, machine: Machine, sizes: Sizes, result: BenchR
     `${stem}.json`,
     `${JSON.stringify({ kind: 'macro', at, machine, sizes, ...result }, null, 1)}\n`,
   );
-  writeFileSync(`${stem}.md`, `${[targetsTable(result.reached), ...result.notes].join('\n')}\n`);
+  const missing = Object.entries(result.failed).map(([name, why]) => `${name} is not whole: ${why}`);
+  writeFileSync(`${stem}.md`, `${[targetsTable(result.reached), ...result.notes, ...missing].join('\n')}\n`);
   if (result.reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(result.reached, machine));
   return `${stem}.json`;
 }

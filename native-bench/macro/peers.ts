@@ -114,6 +114,7 @@ async function checkReplays(
   requests: MixedFileOptions,
   { first, end }: Answered,
 ): Promise<void> {
+  if (end <= first) throw new Error(`${target.name} has answered too little to be asked again`);
   const step = Math.max(1, Math.floor((end - first) / SAMPLES));
   for (let position = first; position < end; position += step) {
     const index = recordAt(position);
@@ -158,15 +159,17 @@ async function main(): Promise<void> {
   const stem = join(RESULTS, `peers-${at.slice(0, 19).replaceAll(':', '')}`);
   const result = { at, machine, settings, missing, rows, blocks };
   writeFileSync(`${stem}.json`, `${JSON.stringify(result, null, 1)}\n`);
-  writeFileSync(`${stem}.md`, peersMarkdown(rows));
+  const lacks = missing.map((lack) => `not measured: ${lack}`);
+  writeFileSync(`${stem}.md`, `${[peersMarkdown(rows), ...lacks].join('\n')}\n`);
   const reached = peersReached(rows);
   if (reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(reached, machine));
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );
   console.log(peersMarkdown(rows));
-  for (const line of missing) console.log(`not measured: ${line}`);
+  for (const line of lacks) console.log(line);
   console.log(`written to ${stem}.json`);
+  if (missing.length > 0) process.exitCode = 1;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

@@ -18,8 +18,8 @@ export interface CheckedServer {
 /** Long beside any answer on an idle server, short enough to be done a few times. */
 const DELAY_MS = 200;
 const ATTACH_TIMEOUT_MS = 20_000;
-/** Those that promise that the bytes are on the disk. */
-const CALLS = 'fsync,fdatasync,msync';
+/** Those that promise that the bytes are on the disk; msync does not always. */
+const CALLS = 'fsync,fdatasync';
 
 /** Why no server can be checked here; false if it can. Where every tool is required, it is tried, and so fails. */
 export function syncCheckMissing(): string | false {

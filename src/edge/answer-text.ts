@@ -30,7 +30,7 @@ export class AnswerText {
     const scratch = this.#scratch;
     const count = (bytes + 3) >>> 2;
     for (let i = 0; i < count; i++) scratch[i] = words[from + i]!;
-    const key = headBytes * ANSWER_TEXT_BYTES + bodyBytes;
+    const key = headBytes * (ANSWER_TEXT_BYTES + 1) + bodyBytes;
     if (key === this.#key) return;
     const shape = this.#shape(key, headBytes, bodyBytes);
     this.#key = key;

@@ -64,7 +64,7 @@ export class AcceptedWriter {
   readonly #ids: InvestmentIds;
   readonly #templates: (Template | undefined)[] = [];
   #at = -1;
-  /** The time of the batch, alone and as the end of a JSON answer. */
+  /** The time that was written last, alone and as the end of a JSON answer: nearly always that of the batch. */
   #atText: Buffer = Buffer.alloc(0);
   #jsonEnd: Buffer = Buffer.alloc(0);
   readonly #digits = Buffer.alloc(16);

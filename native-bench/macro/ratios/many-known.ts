@@ -23,7 +23,7 @@ async function admit(bench: Bench, edge: EdgeTarget, firstRecord: number, known:
   return block;
 }
 
-/** Strangers, who are refused: the new node has then as warm a code as the old one, and has admitted none. */
+/** Strangers, who are refused: the new node has then run all of its code but that of an acceptance, and has admitted none. */
 async function warmUp(bench: Bench, edge: EdgeTarget, firstRecord: number): Promise<void> {
   const { loadConnections } = bench.sizes;
   const load = { ...bench.requests(), connections: loadConnections, seconds: WARM_UP_S, firstRecord };

@@ -76,7 +76,7 @@ export const SMOKE: Sizes = {
   admitted: 2_000,
   knownBase: 80_000,
   journalRows: 3_000,
-  steadySeconds: 1,
+  steadySeconds: 3,
   sequential: 50,
   stepSeconds: 1,
   halvings: 1,

@@ -96,7 +96,7 @@ async function measure(bench: Bench): Promise<Measured> {
     await edge.stop();
   }
   const line = (what: string, target: number, times: readonly number[]): Reached => ({
-    ...{ id: 'R10', what: `start ${what} ÷ start of node -e 0`, value: median(times) / nodeMs },
+    ...{ id: 'R10', what: `start ${what} ÷ node -e 0`, value: median(times) / nodeMs },
     ...{ low: Math.min(...times) / nodeMs, high: Math.max(...times) / nodeMs },
     target: { is: 'at most', value: target },
   });

@@ -44,8 +44,9 @@ async function watch(edge: EdgeTarget, forSeconds: number): Promise<Window> {
   const before = { counts: await edge.counts(), cpu: readCpuTimes(edge.pid), ms: performance.now() };
   await sleep(forSeconds * 1_000);
   const { totalS, mainS, busiestS, restS } = cpuUse(edge.pid, before.cpu, readCpuTimes(edge.pid));
+  const { admitted } = await edge.counts();
   const seconds = (performance.now() - before.ms) / 1_000;
-  const perSecond = ((await edge.counts()).admitted - before.counts.admitted) / seconds;
+  const perSecond = (admitted - before.counts.admitted) / seconds;
   const of = (cpuS: number): number => cpuS / seconds;
   return { perSecond, share: of(totalS), main: of(mainS), busiest: of(busiestS), rest: of(restS) };
 }
