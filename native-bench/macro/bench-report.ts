@@ -1,5 +1,6 @@
-// What a run of the benchmark prints and draws: one table of targets, and a plot of how near each is.
+// What a run of the benchmark leaves: one table of targets, a plot of how near each is, and the files of both.
 
+import { writeFileSync } from 'node:fs';
 import type { Machine } from '../common/machine.js';
 import { barChart } from '../common/svg.js';
 import { isReached, type Reached } from './ratios/ratio.js';
@@ -38,4 +39,17 @@ export function targetsPlot(reached: readonly Reached[], machine: Machine): stri
       return ends.length === 2 ? { ...bar, low: Math.min(...ends), high: Math.max(...ends) } : bar;
     }),
   });
+}
+
+/** Writes what a run has measured as `stem`.json, its tables as Markdown, and the plot of its targets. */
+export function writeRun(
+  stem: string,
+  result: object,
+  tables: readonly string[],
+  reached: readonly Reached[],
+  machine: Machine,
+): void {
+  writeFileSync(`${stem}.json`, `${JSON.stringify(result, null, 1)}\n`);
+  writeFileSync(`${stem}.md`, `${tables.join('\n')}\n`);
+  if (reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(reached, machine));
 }

@@ -1,7 +1,7 @@
 // `npm run bench -- [r1 r3 ...] [--full] [--known N] [--scratch DIR]`: measures the ratios that the project holds itself to,
 // prints a table of targets, and writes JSON, Markdown and plots. Every edge is first shown to sync before it answers.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, type Machine } from '../common/machine.js';
 import { openBench } from './bench-context.js';
-import { targetsPlot, targetsTable } from './bench-report.js';
+import { targetsTable, writeRun } from './bench-report.js';
 import { RATIOS } from './ratios/list.js';
 import { FULL, type Measured, NORMAL, type Ratio, type Reached, type Sizes } from './ratios/ratio.js';
 
@@ -60,7 +60,8 @@ export async function runRatios(options: RunOptions): Promise<BenchResult> {
         reached.push(...measured.reached);
         details[name] = measured.detail;
         notes.push(...(measured.notes ?? []));
-        if ((measured.missing ?? []).length > 0) failed[name] = measured.missing?.join('; ') ?? '';
+        const { missing = [] } = measured;
+        if (missing.length > 0) failed[name] = missing.join('; ');
         log(targetsTable(measured.reached));
       } catch (error) {
         failed[name] = String(error);
@@ -73,18 +74,18 @@ export async function runRatios(options: RunOptions): Promise<BenchResult> {
   }
 }
 
+/** The targets, what else is to be said, and what is missing. */
+function tables({ reached, notes, failed }: BenchResult): string[] {
+  const gaps = Object.entries(failed).map(([name, why]) => `${name} is not whole: ${why}`);
+  return [targetsTable(reached), ...notes, ...gaps];
+}
+
 /** The path of the JSON file; table and plot are beside it. */
 function writeResult(out: string, machine: Machine, sizes: Sizes, result: BenchResult): string {
   const at = new Date().toISOString();
   mkdirSync(out, { recursive: true });
   const stem = join(out, `bench-${at.slice(0, 19).replaceAll(':', '')}`);
-  writeFileSync(
-    `${stem}.json`,
-    `${JSON.stringify({ kind: 'macro', at, machine, sizes, ...result }, null, 1)}\n`,
-  );
-  const missing = Object.entries(result.failed).map(([name, why]) => `${name} is not whole: ${why}`);
-  writeFileSync(`${stem}.md`, `${[targetsTable(result.reached), ...result.notes, ...missing].join('\n')}\n`);
-  if (result.reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(result.reached, machine));
+  writeRun(stem, { kind: 'macro', at, machine, sizes, ...result }, tables(result), result.reached, machine);
   return `${stem}.json`;
 }
 
@@ -130,9 +131,7 @@ async function main(): Promise<void> {
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );
-  console.log(targetsTable(result.reached));
-  for (const note of result.notes) console.log(note);
-  for (const [name, why] of Object.entries(result.failed)) console.log(`${name} is not whole: ${why}`);
+  for (const table of tables(result)) console.log(table);
   console.log(`written to ${writeResult(out, machine, sizes, result)}`);
   if (Object.keys(result.failed).length > 0) process.exitCode = 1;
 }

@@ -32,6 +32,9 @@ export async function loadBlock(target: Target, options: LoadOptions): Promise<L
   return { ...report, perSecond: report.requests / (report.durationUs / 1e6), cpu };
 }
 
+/** CPU of the server, in microseconds an answer. */
+export const cpuUsOf = ({ cpu, requests }: LoadBlock): number => (cpu.totalS * 1e6) / requests;
+
 export interface Pair<T> {
   readonly round: number;
   readonly a: readonly [T, T];

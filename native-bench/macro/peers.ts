@@ -2,7 +2,7 @@
 // All of them run at once, on directories of their own, and are loaded in turns; each is first shown to sync before it
 // answers, and last to come back from a crash with what it answered.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { must } from '../../src/core/assert.js';
 import { TEST_JWT_SECRET } from '../../test/harness/node-process.js';
 import { describeMachine } from '../common/machine.js';
-import { targetsPlot } from './bench-report.js';
+import { writeRun } from './bench-report.js';
 import { isPoor, type MixedFileOptions, mixedInvestors, recordAt, writeMixedFile } from './mixed-requests.js';
 import { type Answered, comparePeers, type PeerBlock } from './peer-compare.js';
 import { type PeerRow, peersMarkdown, peersReached, summarizePeers } from './peer-report.js';
@@ -157,17 +157,13 @@ async function main(): Promise<void> {
   const { rows, blocks, missing } = await measurePeers({ ...settings, scratch, log });
   mkdirSync(RESULTS, { recursive: true });
   const stem = join(RESULTS, `peers-${at.slice(0, 19).replaceAll(':', '')}`);
+  const tables = [peersMarkdown(rows), ...missing.map((lack) => `not measured: ${lack}`)];
   const result = { at, machine, settings, missing, rows, blocks };
-  writeFileSync(`${stem}.json`, `${JSON.stringify(result, null, 1)}\n`);
-  const lacks = missing.map((lack) => `not measured: ${lack}`);
-  writeFileSync(`${stem}.md`, `${[peersMarkdown(rows), ...lacks].join('\n')}\n`);
-  const reached = peersReached(rows);
-  if (reached.length > 0) writeFileSync(`${stem}.svg`, targetsPlot(reached, machine));
+  writeRun(stem, result, tables, peersReached(rows), machine);
   console.log(
     `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${machine.disk}, commit ${machine.commit}\n`,
   );
-  console.log(peersMarkdown(rows));
-  for (const line of lacks) console.log(line);
+  for (const table of tables) console.log(table);
   console.log(`written to ${stem}.json`);
   if (missing.length > 0) process.exitCode = 1;
 }

@@ -55,11 +55,15 @@ export const figure = (values: readonly number[]): Figure => ({
   max: Math.max(...values),
 });
 
+const perRequest =
+  (cpuS: (block: Block) => number) =>
+  (block: Block): number =>
+    cpuS(block) / block.requests;
+
 export function summarize(connections: number, blocks: readonly Block[]): Summary {
   const row = (target: Block['target']): SummaryRow => {
     const own = blocks.filter((block) => block.target === target);
-    const perRequestUs = (cpuS: (block: Block) => number): number =>
-      median(own.map((block) => (cpuS(block) * 1e6) / block.requests));
+    const perRequestUs = (cpuS: (block: Block) => number): number => 1e6 * median(own.map(perRequest(cpuS)));
     return {
       target,
       perSecond: figure(own.map(({ perSecond }) => perSecond)),
@@ -88,10 +92,6 @@ export function summarize(connections: number, blocks: readonly Block[]): Summar
     const over = (round?: number): number => of('openbell', ours, round) / of('constant', theirs, round);
     return { ...figure(rounds.map(over)), median: over() };
   };
-  const perRequest =
-    (cpuS: (block: Block) => number) =>
-    (block: Block): number =>
-      cpuS(block) / block.requests;
   const all = perRequest(({ cpu }) => cpu.totalS);
   const main = perRequest(({ cpu }) => cpu.mainS);
   return {

@@ -208,8 +208,9 @@ export class IndexDb implements IndexReader {
     const last = this.#lastMark;
     // A shard asks with every batch, and the mark moves when the index does: seldom, in a rush.
     if (last !== null && last.bytes.compare(bytes, 0, bytes.length) === 0) return last.mark;
-    const mark = parseJson<IndexMark>(bytes.subarray(0, bytes.length));
-    this.#lastMark = { bytes: Buffer.from(bytes.subarray(0, bytes.length)), mark };
+    const own = Buffer.from(bytes.subarray(0, bytes.length));
+    const mark = parseJson<IndexMark>(own);
+    this.#lastMark = { bytes: own, mark };
     return mark;
   }
 

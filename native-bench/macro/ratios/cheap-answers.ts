@@ -1,7 +1,7 @@
 // R7: what a node answers that is sold out, and what it answers again, beside a constant.
 
 import { requestOptions } from '../bench-context.js';
-import { type LoadBlock, loadBlock, type Pair, ratioOf, toAndFro } from '../load-block.js';
+import { cpuUsOf, type LoadBlock, loadBlock, type Pair, ratioOf, toAndFro } from '../load-block.js';
 import { record } from '../request-file.js';
 import { type EdgeTarget, post, type Target } from '../targets.js';
 import { AMOUNT, type Bench, type Measured, type Ratio, type Reached } from './ratio.js';
@@ -9,7 +9,6 @@ import { AMOUNT, type Bench, type Measured, type Ratio, type Reached } from './r
 const TARGET = 0.8;
 
 const rate = ({ perSecond }: LoadBlock): number => perSecond;
-const cpuUs = ({ cpu, requests }: LoadBlock): number => (cpu.totalS * 1e6) / requests;
 
 /** Every request is of another investor and refused with `round-full`, which sticks to its key and so is journaled. */
 async function soldOut(bench: Bench, edge: EdgeTarget, constant: Target): Promise<Pair<LoadBlock>[]> {
@@ -103,7 +102,7 @@ async function measure(bench: Bench): Promise<Measured> {
           ...{ id: 'R7', what: `${name} answers/s ÷ constant replies/s`, value: median, low: min, high: max },
           target: { is: 'at least', value: TARGET },
         });
-        const cpu = ratioOf(pairs, cpuUs);
+        const cpu = ratioOf(pairs, cpuUsOf);
         notes.push(
           `R7: CPU of a ${name} answer ÷ of a constant one: ${cpu.median.toFixed(2)} (${cpu.min.toFixed(2)}-${cpu.max.toFixed(2)}).`,
         );

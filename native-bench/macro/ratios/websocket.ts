@@ -3,7 +3,7 @@
 import { requestOptions } from '../bench-context.js';
 import { type CpuUse, cpuUse, readCpuTimes } from '../cpu-time.js';
 import { type GatewayReport, runGateway } from '../gateway.js';
-import { loadBlock, ratioOf, toAndFro } from '../load-block.js';
+import { cpuUsOf, loadBlock, ratioOf, toAndFro } from '../load-block.js';
 import { median } from '../report.js';
 import { type Bench, type Measured, type Ratio, ROUND } from './ratio.js';
 
@@ -50,11 +50,11 @@ async function measure(bench: Bench): Promise<Measured> {
     return { perSecond: report.inTime / report.durationS, cpuUs, cpu, report };
   };
   const constantBlock = async (): Promise<Block> => {
-    const { perSecond, cpu, requests } = await loadBlock(constant, {
+    const block = await loadBlock(constant, {
       ...bench.requests(),
       ...{ connections: loadConnections, seconds, firstRecord: 0 },
     });
-    return { perSecond, cpuUs: (cpu.totalS * 1e6) / requests, cpu: null, report: null };
+    return { perSecond: block.perSecond, cpuUs: cpuUsOf(block), cpu: null, report: null };
   };
   try {
     await gatewayBlock(WARM_UP_S);
@@ -75,7 +75,7 @@ async function measure(bench: Bench): Promise<Measured> {
       ],
       detail: { pairs },
       notes: [
-        `R3: ${median(own.map(({ perSecond }) => perSecond)).toFixed(0)} admissions/s; CPU of the edge ${perMessageUs(({ cpu }) => cpu?.totalS ?? 0)} µs an admission, ${cpu.median.toFixed(2)} times that of a constant HTTP reply (main thread ${perMessageUs(({ cpu }) => cpu?.mainS ?? 0)} µs), of the generator ${perMessageUs(({ report }) => report?.cpuS ?? 0)} µs.`,
+        `R3: ${median(own.map(({ perSecond }) => perSecond)).toFixed(0)} admissions/s; CPU of the edge ${median(own.map(({ cpuUs }) => cpuUs)).toFixed(1)} µs an admission, ${cpu.median.toFixed(2)} times that of a constant HTTP reply (main thread ${perMessageUs(({ cpu }) => cpu?.mainS ?? 0)} µs), of the generator ${perMessageUs(({ report }) => report?.cpuS ?? 0)} µs.`,
       ],
     };
   } finally {
