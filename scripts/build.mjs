@@ -2,7 +2,7 @@
 // the tests run on dist, and a stale file there would be tested, or imported, for ever.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,4 +24,6 @@ function removeStale(folder) {
 if (existsSync(dist)) removeStale('');
 const { status, error } = spawnSync(process.execPath, [compiler, '-p', root], { stdio: 'inherit' });
 if (error) throw error;
+// npx does this once for a folder and remembers; a dist that is made anew in the same folder would be no command.
+if (status === 0) chmodSync(join(dist, 'src/cli/main.js'), 0o755);
 process.exitCode = status ?? 1;
