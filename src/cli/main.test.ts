@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCli, temporaryDirectory } from './run-cli.js';
@@ -30,6 +30,10 @@ const COMMANDS = [
   ['config'],
   ['doctor'],
 ];
+
+test('the built command can be run by its name, as npx runs it', () => {
+  accessSync(new URL('./main.js', import.meta.url), constants.X_OK);
+});
 
 test('every command has a help text on stdout, exit 0', { concurrency: 2 }, async (t) => {
   for (const command of [[], ['round'], ['investors'], ['journal'], ...COMMANDS]) {
